@@ -1,0 +1,80 @@
+// swift-tools-version: 6.2
+// 6.2 and no higher: Debian's own arm64 Swift is 6.2, and it has to build this package.
+import PackageDescription
+
+/// Warnings are errors. `EDGE_AGENT_WARNINGS=relaxed swift build` lets them pass, for a compiler
+/// newer than the ones this package is tested with and for `swift package migrate`.
+let strictness: [SwiftSetting] =
+    Context.environment["EDGE_AGENT_WARNINGS"] == "relaxed" ? [] : [.treatAllWarnings(as: .error)]
+
+let swift: [SwiftSetting] =
+    [
+        .strictMemorySafety(),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ] + strictness
+
+/// Tests keep the language mode and the strict warnings; strict memory safety is for shipped code.
+let testSwift: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ] + strictness
+
+let c: [CSetting] = [
+    .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
+]
+let cxx: [CXXSetting] = [
+    .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "edge-agent",
+    products: [
+        .executable(name: "edge-agent", targets: ["edge-agent"]),
+        .library(name: "EdgeAgent", targets: ["EdgeAgent"]),
+        .library(name: "SensorIO", targets: ["SensorIO"]),
+        .library(name: "InferenceRuntime", targets: ["InferenceRuntime"]),
+    ],
+    targets: [
+        // System libraries: one module a library, touched by one Swift file each.
+        .systemLibrary(
+            name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+
+        // C and C++ of our own.
+        .target(
+            name: "CSimdjson", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(name: "CLinuxShims", cSettings: c),
+        .target(name: "CInferenceKernels", cSettings: c),
+
+        // Swift.
+        .target(
+            name: "InferenceRuntime", dependencies: ["CInferenceKernels"], swiftSettings: swift),
+        .target(
+            name: "SensorIO", dependencies: ["CMosquitto", "CSQLite", "CSimdjson", "CLinuxShims"],
+            swiftSettings: swift),
+        .target(
+            name: "EdgeAgent", dependencies: ["InferenceRuntime", "SensorIO", "CYAML", "CLinuxShims"],
+            swiftSettings: swift),
+        .executableTarget(
+            name: "edge-agent", dependencies: ["EdgeAgent"], swiftSettings: swift),
+
+        // Tests.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: testSwift),
+        .testTarget(
+            name: "InferenceRuntimeTests",
+            dependencies: ["InferenceRuntime", "CInferenceKernels", "TestSupport"],
+            resources: [.copy("Fixtures")], swiftSettings: testSwift),
+        .testTarget(
+            name: "SensorIOTests", dependencies: ["SensorIO", "TestSupport"],
+            swiftSettings: testSwift),
+        .testTarget(
+            name: "EdgeAgentTests", dependencies: ["EdgeAgent", "TestSupport"],
+            resources: [.copy("Fixtures")], swiftSettings: testSwift),
+    ],
+    cLanguageStandard: .c11,
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,1 @@
+#include "inference_kernels.h"

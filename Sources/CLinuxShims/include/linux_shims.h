@@ -1,0 +1,20 @@
+#pragma once
+// The few Linux calls that Swift cannot see: macros, and functions behind _GNU_SOURCE.
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// Names the calling thread (at most 15 bytes are kept) as ps and gdb show it.
+void els_set_thread_name(const char *name);
+
+/// Pins the calling thread to one processor. Returns 0, or an errno value.
+int els_set_thread_affinity(int processor);
+
+/// Gives the calling thread SCHED_FIFO at `priority` (1...99). Returns 0, or an errno value.
+int els_set_thread_fifo(int priority);
+
+/// Locks all present and future pages of the process in memory. Returns 0, or an errno value.
+int els_lock_memory(void);
+
+/// Asks the kernel to acknowledge what `socket` received at once. Not sticky: call after each read.
+void els_tcp_quick_ack(int socket);

@@ -1,0 +1,6 @@
+import EdgeAgent
+
+@main
+struct EdgeAgentCommand {
+    static func main() {}
+}
