@@ -47,6 +47,9 @@ extension JSONWriter {
         endValue()
     }
 
+    /// Writes the digits of an integer, as a part of a string.
+    mutating func digits(_ value: UInt64) { putDigits(value, count: Self.digitCount(value)) }
+
     private mutating func number(_ sign: FloatingPointSign, _ decimal: ShortestDecimal?) {
         separate()
         if sign == .minus { append(0x2D) }

@@ -168,9 +168,12 @@ package struct JSONWriter: ~Copyable {
     }
 
     /// Writes bytes that are themselves one whole JSON value, made by a writer like this one.
-    package mutating func fragment(_ bytes: Span<UInt8>) {
+    package mutating func fragment(_ bytes: [UInt8]) { fragment(bytes, 0..<bytes.count) }
+
+    /// Writes a range of bytes that is itself one whole JSON value.
+    mutating func fragment(_ bytes: [UInt8], _ range: Range<Int>) {
         separate()
-        unsafe bytes.withUnsafeBytes { unsafe append($0) }
+        append(bytes, range)
         needsComma = true
     }
 
@@ -184,6 +187,12 @@ package struct JSONWriter: ~Copyable {
         separate()
         unsafe append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
         needsComma = true
+    }
+
+    /// Opens a string of which `bytes` are the quote and the escaped start.
+    mutating func openString(_ bytes: [UInt8]) {
+        separate()
+        append(bytes, 0..<bytes.count)
     }
 
     /// Marks that a value has been written.
@@ -224,6 +233,12 @@ package struct JSONWriter: ~Copyable {
             unsafe (base + position).copyMemory(from: start, byteCount: bytes.count)
         }
         position &+= bytes.count
+    }
+
+    private mutating func append(_ bytes: [UInt8], _ range: Range<Int>) {
+        unsafe bytes.withUnsafeBytes { all in
+            unsafe append(UnsafeRawBufferPointer(rebasing: all[range]))
+        }
     }
 
     /// Makes sure that `count` more bytes fit; false after an overflow.
