@@ -131,6 +131,14 @@ package final class OutboxLane: Sendable {
     /// Every record of this lane up to this sequence number is on the disk, or settled.
     package var durableSequence: UInt64 { durable.load(ordering: .acquiring) }
 
+    /// Whether records of that many bytes together, topics and headers included, find room for certain.
+    ///
+    /// For a producer that takes no work in unless it can keep what comes of it.
+    package func hasRoom(forBytes bytes: Int) -> Bool {
+        // Twice: each record may leave as much unused at the ring's end as it takes.
+        ring.freeBytes >= 2 * bytes
+    }
+
     /// How many live records wait for their PUBACK.
     package var liveCount: Int { ring.liveCount }
 
@@ -148,6 +156,9 @@ package final class OutboxLane: Sendable {
 
     /// The descriptor to poll for reading; owned by the lane.
     package var wakeDescriptor: Int32 { wake.fileDescriptor }
+
+    /// Makes ``wakeDescriptor`` readable, so that the producer's poll ends. - Thread: any.
+    package func wakeProducer() { wake.signal() }
 
     /// Makes ``wakeDescriptor`` unreadable again.
     package func drainWake() { wake.drain() }

@@ -160,6 +160,13 @@ internal import Synchronization
         unsafe at.storeBytes(of: kind.rawValue, toByteOffset: 4, as: UInt8.self)
     }
 
+    /// Bytes that records may still take, reservations for acknowledgements left aside. For the writer.
+    var freeBytes: Int {
+        // Proof: acquiring the head, as in `write`.
+        let used = Int(tail.load(ordering: .relaxed) &- head.load(ordering: .acquiring))
+        return capacity - used - live.load(ordering: .relaxed) * Self.controlBytes
+    }
+
     /// How many live records have no answer yet.
     var liveCount: Int { live.load(ordering: .relaxed) }
 
