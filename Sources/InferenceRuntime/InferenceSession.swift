@@ -25,7 +25,7 @@ public struct InferenceSession: ~Copyable {
     /// Runs the model once and adds each step's time to `nanoseconds`, which has
     /// `plan.stepCount` elements. For measurement.
     package mutating func invokeTimed(_ nanoseconds: UnsafeMutableBufferPointer<UInt64>) {
-        unsafe precondition(nanoseconds.count == plan.stepCount, "one element for each step")
+        precondition(nanoseconds.count == plan.stepCount, "one element for each step")
         unsafe ik_run_timed(
             plan.steps, plan.stepCount, arena.base.assumingMemoryBound(to: UInt8.self),
             nanoseconds.baseAddress)
@@ -70,8 +70,8 @@ public struct InferenceSession: ~Copyable {
     public mutating func setInput(_ values: UnsafeBufferPointer<Float>, index: Int = 0) {
         let input = plan.inputs[index]
         let bytes = unsafe inputBytes(index)
-        unsafe precondition(values.count == input.elementCount, "one value for each element")
-        guard let source = unsafe values.baseAddress, let target = unsafe bytes.baseAddress else {
+        precondition(values.count == input.elementCount, "one value for each element")
+        guard let source = values.baseAddress, let target = bytes.baseAddress else {
             return
         }
         switch input.elementType {
@@ -93,8 +93,8 @@ public struct InferenceSession: ~Copyable {
     ) {
         let output = plan.outputs[index]
         let bytes = unsafe outputBytes(index)
-        unsafe precondition(values.count == output.elementCount, "one value for each element")
-        guard let target = unsafe values.baseAddress, let source = unsafe bytes.baseAddress else {
+        precondition(values.count == output.elementCount, "one value for each element")
+        guard let target = values.baseAddress, let source = bytes.baseAddress else {
             return
         }
         switch output.elementType {

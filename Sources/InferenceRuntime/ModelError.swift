@@ -90,7 +90,8 @@ extension ModelError: CustomStringConvertible {
         case .unsupportedForm(let name, let position, let reason),
             .invalidOperator(let name, let position, let reason):
             "operator \(position) (\(name)): \(reason)"
-        case .invalidTensor(let name, let index, let reason): "tensor \(index) ('\(name)'): \(reason)"
+        case .invalidTensor(let name, let index, let reason):
+            "tensor \(index) ('\(name)'): \(reason)"
         case .unknownInstructionSet(let name):
             "EDGE_AGENT_ISA is '\(name)'; known are "
                 + InstructionSet.allCases.map(\.rawValue).joined(separator: ", ")

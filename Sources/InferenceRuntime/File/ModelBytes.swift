@@ -31,7 +31,8 @@ struct ModelBytes: Sendable {
         }
         // A fifo or device could block for ever, or never end.
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw .cannotRead(path: path, code: status.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
+            throw .cannotRead(
+                path: path, code: status.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
         }
         let size = Int(status.st_size)
         guard size <= limit else { throw .fileTooLarge(bytes: size, limit: limit) }

@@ -32,7 +32,9 @@ extension PlanBuilder {
 
     /// The zero point in [−128, 127]: unsigned values are signed ones in another storage.
     func signedZeroPoint(_ tensor: Int) -> Int {
-        guard is8Bit(tensor), let quantization = graph.tensors[tensor].quantization else { return 0 }
+        guard is8Bit(tensor), let quantization = graph.tensors[tensor].quantization else {
+            return 0
+        }
         return quantization.zeroPoints[0] - (type(tensor) == .uint8 ? 128 : 0)
     }
 

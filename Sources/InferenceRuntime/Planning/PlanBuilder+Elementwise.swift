@@ -15,8 +15,9 @@ extension PlanBuilder {
         }
         let shift = 20 - Int(largest.exponent)
         func fixed(_ ratio: Float) -> Int32 {
-            Int32((ratio * Float(sign: .plus, exponent: shift, significand: 1))
-                .rounded(.toNearestOrEven))
+            Int32(
+                (ratio * Float(sign: .plus, exponent: shift, significand: 1))
+                    .rounded(.toNearestOrEven))
         }
         let bounds = clamp(activation, of: y, scale: outputScale)
         let (first, second) = (try layout(a), try layout(b))
@@ -85,7 +86,11 @@ extension PlanBuilder {
         let from = try layout(x)
         let to = try outputLayout(y)
         var step = unsafe ik_step()
-        unsafe step.run = isAverage ? ik_scalar_average_pool_qs8 : ik_scalar_max_pool_qs8
+        if isAverage {
+            unsafe step.run = ik_scalar_average_pool_qs8
+        } else {
+            unsafe step.run = ik_scalar_max_pool_qs8
+        }
         unsafe step.u.pool = ik_pool(
             kernel_height: Int32(kernel.height), kernel_width: Int32(kernel.width),
             stride_height: Int32(window.stride.height), stride_width: Int32(window.stride.width),

@@ -41,12 +41,12 @@ extension PlanBuilder {
 
     /// The steps with offsets that count from the arena's start.
     func finishedSteps(_ offsets: [Int]) throws(ModelError) -> AlignedMemory {
-        let memory = try AlignedMemory(byteCount: steps.count * MemoryLayout<ik_step>.stride)
+        let memory = unsafe try AlignedMemory(byteCount: steps.count * MemoryLayout<ik_step>.stride)
         let finished = unsafe memory.base.bindMemory(to: ik_step.self, capacity: steps.count)
-        for (index, pending) in unsafe steps.enumerated() {
+        for (index, pending) in steps.enumerated() {
             var step = unsafe pending.step
             unsafe step.input.offset += Int64(offsets[pending.input])
-            if let second = unsafe pending.second {
+            if let second = pending.second {
                 unsafe step.second.offset += Int64(offsets[second])
             }
             unsafe step.output.offset += Int64(offsets[pending.output])

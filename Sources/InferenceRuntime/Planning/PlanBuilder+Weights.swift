@@ -29,7 +29,8 @@ extension PlanBuilder {
             throw invalid(node, "its weights have no scale")
         }
         let scales = quantization.scales
-        guard scales.count == 1 || scales.count == outputChannels && quantization.axis == channelAxis
+        guard
+            scales.count == 1 || scales.count == outputChannels && quantization.axis == channelAxis
         else {
             throw invalid(node, "\(scales.count) weight scales for \(outputChannels) channels")
         }
@@ -42,11 +43,12 @@ extension PlanBuilder {
             unsafe multiplier[channel] = try finite(inputScale * scale / outputScale, node)
         }
         let bias = unsafe try constants.allocate(Int32.self, count: outputChannels)
-        try readBias(node, into: bias)
+        unsafe try readBias(node, into: bias)
         let weights = unsafe try constants.allocate(Int8.self, count: weightBytes.count)
-        unsafe UnsafeMutableRawBufferPointer(weights).copyMemory(from: graph.bytes.bytes(weightBytes))
-        guard let weightsBase = unsafe weights.baseAddress, let biasBase = unsafe bias.baseAddress,
-            let multiplierBase = unsafe multiplier.baseAddress
+        unsafe UnsafeMutableRawBufferPointer(weights).copyMemory(
+            from: graph.bytes.bytes(weightBytes))
+        guard let weightsBase = weights.baseAddress, let biasBase = bias.baseAddress,
+            let multiplierBase = multiplier.baseAddress
         else { throw invalid(node, "it has no weights") }
         return unsafe LayerConstants(
             weights: weightsBase, bias: biasBase, multiplier: multiplierBase,

@@ -2,7 +2,9 @@ internal import CInferenceKernels
 
 /// Lowers a graph to steps: decides where and how each tensor is stored, and which kernel runs
 /// each operator with which constants.
-struct PlanBuilder {
+///
+/// Safe: the kernel set is static data, and steps point into the constant pool it holds.
+@safe struct PlanBuilder {
     /// A piece of the arena with what it must hold before the first run.
     struct Storage {
         var request: ArenaRequest
@@ -20,7 +22,9 @@ struct PlanBuilder {
     }
 
     /// A step whose tensors' offsets are still relative to their storages.
-    struct PendingStep {
+    ///
+    /// Safe: its pointers lead into the constant pool, which outlives it.
+    @safe struct PendingStep {
         var step: ik_step
         var input: Int
         var second: Int?
@@ -122,7 +126,8 @@ struct PlanBuilder {
         let rows = border.top + shape.height + border.bottom
         let batch = row.partialValue.multipliedReportingOverflow(by: rows)
         let total = batch.partialValue.multipliedReportingOverflow(by: shape.batches)
-        guard !row.overflow, !batch.overflow, !total.overflow, total.partialValue <= limits.arenaBytes
+        guard !row.overflow, !batch.overflow, !total.overflow,
+            total.partialValue <= limits.arenaBytes
         else { throw .arenaTooLarge(bytes: .max, limit: limits.arenaBytes) }
         let view = ik_tensor(
             offset: Int64(border.top * row.partialValue + border.left * pixel),
@@ -177,8 +182,11 @@ struct PlanBuilder {
     mutating func denseLayout(_ tensor: Int, _ node: Int) throws(ModelError) -> Layout {
         let layout = try layout(tensor)
         if layout.border == Border() { return layout }
-        return try variant(tensor, node) { $0.border == Border() }
-            make: { (Border(), $0.view.flip) }
+        return try variant(tensor, node) {
+            $0.border == Border()
+        } make: {
+            (Border(), $0.view.flip)
+        }
     }
 
     /// `tensor` with at least `border` around it and stored with `flip`.
@@ -188,8 +196,11 @@ struct PlanBuilder {
         let layout = try layout(tensor)
         if layout.border.covers(border), layout.view.flip == flip { return layout }
         let wanted = borders[tensor].union(border)
-        return try variant(tensor, node) { $0.border.covers(border) && $0.view.flip == flip }
-            make: { _ in (wanted, flip) }
+        return try variant(tensor, node) {
+            $0.border.covers(border) && $0.view.flip == flip
+        } make: { _ in
+            (wanted, flip)
+        }
     }
 
     private mutating func variant(
@@ -221,7 +232,8 @@ struct PlanBuilder {
     /// An output that is an input, a constant or an alias gets a place of its own.
     private mutating func finishOutput(_ tensor: Int) throws(ModelError) {
         let layout = try layout(tensor)
-        let isOwn = storages[layout.storage].request.first >= 0
+        let isOwn =
+            storages[layout.storage].request.first >= 0
             && storages[layout.storage].request.last == .max && layout.border == Border()
             && layout.view.flip == declaredFlip(tensor)
         if isOwn { return }

@@ -64,7 +64,8 @@ struct TFLiteReader {
         return tensors
     }
 
-    private func readTensor(_ table: FlatBufferTable, index: Int) throws(ModelError) -> GraphTensor {
+    private func readTensor(_ table: FlatBufferTable, index: Int) throws(ModelError) -> GraphTensor
+    {
         let name = try table.string(3)
         guard let type = ElementType(tfliteCode: Int(try table.integer(1, default: Int8(0)))) else {
             throw .malformed(.unknownElementType, offset: table.position)
@@ -76,17 +77,16 @@ struct TFLiteReader {
             throw .invalidTensor(name: name, index: index, reason: "sparse data is not supported")
         }
         let shape = try readShape(table, name: name, index: index)
-        var elements = 1
+        let limit = min(limits.tensorBytes, Int(Int32.max))  // kernels count in 32 bits
+        var bytes = type.byteCount ?? 1
         for dimension in shape {
-            let (product, overflow) = elements.multipliedReportingOverflow(by: dimension)
-            guard !overflow, product <= limits.tensorBytes else {
-                throw .tensorTooLarge(tensor: name, limitBytes: limits.tensorBytes)
+            let (product, overflow) = bytes.multipliedReportingOverflow(by: dimension)
+            guard !overflow, product <= limit else {
+                throw .tensorTooLarge(tensor: name, limitBytes: limit)
             }
-            elements = product
+            bytes = product
         }
-        guard elements * (type.byteCount ?? 1) <= limits.tensorBytes else {
-            throw .tensorTooLarge(tensor: name, limitBytes: limits.tensorBytes)
-        }
+        let elements = bytes / (type.byteCount ?? 1)
         return GraphTensor(
             name: name, shape: shape, elementType: type,
             quantization: try readQuantization(table, name: name, index: index),
