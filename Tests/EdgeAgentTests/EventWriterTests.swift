@@ -165,6 +165,22 @@ struct EventWriterTests {
         #expect(writer.withMessage { $0.count } == 0)
     }
 
+    @Test(
+        "an event that the fallback decided names the fallback's thresholds",
+        arguments: [(AlertTransition.raised, Float(9)), (.cleared, 7)])
+    func anEventOfTheFallbackNamesItsThresholds(
+        transition: AlertTransition, threshold: Float
+    ) throws {
+        let fallback = try #require(
+            FallbackRule(featureIndex: 0, direction: .above, threshold: 9, clearThreshold: 7))
+        var evaluation = EventSamples.evaluation(score: 10)
+        evaluation.origin = .fallback
+        let event = AlertEvent(
+            transition, sequence: 1, boot: 1, evaluation: evaluation,
+            state: try EventSamples.raisedState, rule: try EventSamples.rule, fallback: fallback)
+        #expect(event.threshold == threshold)
+    }
+
     @Test("an empty asset key leaves the subject out, as CloudEvents demands")
     func anEmptyAssetKeyLeavesTheSubjectOut() throws {
         let event = try EventSamples.alert(.raised)

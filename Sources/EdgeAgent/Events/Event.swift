@@ -130,9 +130,11 @@ package struct AlertEvent: Sendable {
     ///
     /// - Parameter state: the alarm's state after a raise, escalation or reminder (for a raise the
     ///   event becomes its own `raisedBy`), and before a clear.
+    /// - Parameter fallback: the fallback rule if it decided; then the threshold is its own.
     package init(
         _ transition: AlertTransition, sequence: UInt64, boot: UInt64, evaluation: Evaluation,
-        state: AlarmState, rule: AlarmRule, contributors: Contributors = .init()
+        state: AlarmState, rule: AlarmRule, fallback: FallbackRule? = nil,
+        contributors: Contributors = .init()
     ) {
         let severity = state.severity ?? .warning
         self.transition = transition
@@ -141,7 +143,12 @@ package struct AlertEvent: Sendable {
         timeNanoseconds = evaluation.timeNanoseconds
         clock = evaluation.clock
         self.severity = severity
-        threshold = transition == .cleared ? rule.clearBelow : rule.raiseAbove(for: severity)
+        let isCleared = transition == .cleared
+        if let fallback, evaluation.origin == .fallback {
+            threshold = isCleared ? fallback.clearThreshold : fallback.threshold
+        } else {
+            threshold = isCleared ? rule.clearBelow : rule.raiseAbove(for: severity)
+        }
         labelIndex = state.labelIndex
         self.contributors = contributors
         raisedAtNanoseconds = state.raisedAtNanoseconds
