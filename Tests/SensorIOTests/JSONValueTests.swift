@@ -121,6 +121,7 @@ struct JSONValueTests {
                     isValid,
                     "seed \(seed): accepted \(String(decoding: bytes, as: UTF8.self)) \(bytes)")
             case .failure(.duplicateKey), .failure(.numberOutOfRange): break
+            case .failure where JSONCorpus.mayHaveTrailingComma(bytes): break
             case .failure:
                 #expect(
                     !isValid,
@@ -134,7 +135,9 @@ struct JSONValueTests {
         var corpus = JSONCorpus(seed: seed)
         for _ in 0..<2000 {
             let text = corpus.number()
-            #expect(try JSONNode(JSONValue(parsing: text)).number() == Double(text), "seed \(seed): \(text)")
+            #expect(
+                try JSONNode(JSONValue(parsing: text)).number() == Double(text),
+                "seed \(seed): \(text)")
         }
     }
 
