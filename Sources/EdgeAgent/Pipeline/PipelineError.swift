@@ -1,5 +1,5 @@
-internal import InferenceRuntime
-internal import SensorIO
+package import InferenceRuntime
+package import SensorIO
 
 /// Why a pipeline cannot work.
 package enum PipelineError: Error, CustomStringConvertible {
