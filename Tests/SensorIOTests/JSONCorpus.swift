@@ -29,6 +29,14 @@ struct JSONCorpus {
         return bytes
     }
 
+    /// Whether an array ends in a comma, or may: Foundation's reader takes that, RFC 8259 does not.
+    static func mayHaveTrailingComma(_ bytes: [UInt8]) -> Bool {
+        let dense = bytes.filter { !Array(" \t\r\n".utf8).contains($0) }
+        return zip(dense, dense.dropFirst()).contains {
+            $0 == UInt8(ascii: ",") && $1 == UInt8(ascii: "]")
+        }
+    }
+
     mutating func number() -> String {
         switch Int.random(in: 0..<8, using: &generator) {
         case 0: return "\(Int.random(in: -100...100, using: &generator))"
