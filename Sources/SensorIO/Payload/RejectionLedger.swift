@@ -13,6 +13,16 @@ package final class RejectionLedger {
         package var count: UInt64
         /// How many of them have not been shown since the last notice of this cause and topic.
         package var suppressed: UInt64
+
+        /// Puts a notice together.
+        package init(
+            cause: RejectionCause, topicIndex: Int, count: UInt64, suppressed: UInt64
+        ) {
+            self.cause = cause
+            self.topicIndex = topicIndex
+            self.count = count
+            self.suppressed = suppressed
+        }
     }
 
     /// How often notices are given, all topics together and for one cause of one topic.
