@@ -19,8 +19,9 @@ namespace ejs {
 
 namespace od = simdjson::ondemand;
 
-// The document is parsed between brackets that stand in the buffer around it. The root then always is an array, which
-// spares the special cases (and 1 kB of copying) that on-demand has for scalar documents; one element is one document.
+// The document is parsed between brackets that stand in the buffer around it. The root then always
+// is an array, which spares the special cases (and 1 kB of copying) that on-demand has for scalar
+// documents; one element is one document.
 constexpr size_t kOpening = 1, kClosing = 1;
 
 inline ejs_status status_of(simdjson::error_code error) noexcept {
@@ -61,7 +62,8 @@ public:
             parser_.iterate(text, whole, whole + simdjson::SIMDJSON_PADDING).get(document));
     }
 
-    // Whether the outer brackets were closed by our own one: content that closes them itself has more after it.
+    // Whether the outer brackets were closed by our own one: content that closes them itself has
+    // more after it.
     static bool is_at_end(od::document &document) noexcept {
         return document.current_location().error() == simdjson::OUT_OF_BOUNDS;
     }

@@ -65,7 +65,8 @@ struct FeatureExtractorTests {
             for (index, statistic) in Self.all.enumerated() {
                 let expected = naive(x, statistic)
                 let found = Double(features[channel * Self.all.count + index])
-                // A float's rounding, and for slopes what cancels: deviations of up to 1 around the offset.
+                // A float's rounding, and for slopes what cancels: deviations of up to 1 around the
+                // offset.
                 let tolerance = max(abs(expected) * 1.5e-7, 1e-9)
                 #expect(
                     abs(found - expected) <= tolerance,
@@ -89,7 +90,9 @@ struct FeatureExtractorTests {
         #expect(abs(extractor.extract([1, 2, 3, 7])[0] - expected) < 1e-6)
     }
 
-    @Test("is defined for constant channels", arguments: [0, 0.1, -7, 3.4e38, .leastNonzeroMagnitude] as [Float])
+    @Test(
+        "is defined for constant channels",
+        arguments: [0, 0.1, -7, 3.4e38, .leastNonzeroMagnitude] as [Float])
     func constants(value: Float) throws {
         for samples in [1, 3, 64] {
             let extractor = try FeatureExtractor(
@@ -105,7 +108,8 @@ struct FeatureExtractorTests {
             features: .statistics(Self.all), samples: 4, channelCount: 1)
         let big = Float.greatestFiniteMagnitude
         for rows in [
-            [big, -big, big, -big], [big, big, big, -big], [.leastNonzeroMagnitude, 0, 0, -.leastNonzeroMagnitude],
+            [big, -big, big, -big], [big, big, big, -big],
+            [.leastNonzeroMagnitude, 0, 0, -.leastNonzeroMagnitude],
             [big, 0, 0, .leastNonzeroMagnitude],
         ] as [[Float]] {
             let features = extractor.extract(rows)

@@ -1,10 +1,12 @@
 /// Counts rejections by cause and topic, and says at a bounded rate which of them to show.
 ///
-/// Sized when it is made; topics beyond its bound are counted together. Allocates nothing afterwards.
+/// Sized when it is made; topics beyond its bound are counted together. Allocates nothing
+/// afterwards.
 /// - Thread: one at a time.
 @safe  // The buffers are allocated in init, indexed below their counts, and freed in deinit.
 package final class RejectionLedger {
-    /// A rejection that is worth a line in the log: the first of its cause and topic, and then now and again.
+    /// A rejection that is worth a line in the log: the first of its cause and topic, and then now
+    /// and again.
     package struct Notice: Sendable, Equatable {
         package var cause: RejectionCause
         /// For `topic(at:)`; `otherTopics` for topics beyond the bound.
