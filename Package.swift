@@ -37,6 +37,12 @@ let package = Package(
         .library(name: "SensorIO", targets: ["SensorIO"]),
         .library(name: "InferenceRuntime", targets: ["InferenceRuntime"]),
     ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    ],
     targets: [
         // System libraries: one module a library, touched by one Swift file each.
         .systemLibrary(
@@ -57,10 +63,21 @@ let package = Package(
             name: "SensorIO", dependencies: ["CMosquitto", "CSQLite", "CSimdjson", "CLinuxShims"],
             swiftSettings: swift),
         .target(
-            name: "EdgeAgent", dependencies: ["InferenceRuntime", "SensorIO", "CYAML", "CLinuxShims"],
+            name: "EdgeAgent",
+            dependencies: [
+                "InferenceRuntime", "SensorIO", "CYAML", "CLinuxShims",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: swift),
         .executableTarget(
-            name: "edge-agent", dependencies: ["EdgeAgent"], swiftSettings: swift),
+            name: "edge-agent",
+            dependencies: [
+                "EdgeAgent",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swift),
 
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: testSwift),

@@ -1,6 +1,9 @@
-import EdgeAgent
+internal import ArgumentParser
+internal import EdgeAgent
 
 @main
-struct EdgeAgentCommand {
-    static func main() {}
+struct EdgeAgentCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "edge-agent",
+        abstract: "Runs quantized models on sensor topics and publishes alerts.")
 }
