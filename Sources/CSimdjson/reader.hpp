@@ -45,8 +45,9 @@ public:
         buffer_.reset(new (std::nothrow) char[whole + simdjson::SIMDJSON_PADDING]);
         if (!buffer_) return EJS_NO_MEMORY;
         maximum_bytes_ = maximum_bytes;
-        // Two levels more: the brackets, and the level that on-demand counts for the document.
-        return status_of(parser_.allocate(whole, maximum_depth + 2));
+        // More levels than the content may have: the brackets, the one that on-demand counts for the
+        // document, and the ones that it enters before it is told to stop.
+        return status_of(parser_.allocate(whole, maximum_depth + 4));
     }
 
     // Copies the document in and finds its tokens (UTF-8 and quotes are checked here).
