@@ -114,7 +114,8 @@ extension WindowBank {
         return remainder == 0 ? time : time &- remainder &+ (time > 0 ? interval : 0)
     }
 
-    /// Begins the window anew, if it has begun; one that is due stays so until its rows are overwritten.
+    /// Begins the window anew, if it has begun; one that is due stays so until its rows are
+    /// overwritten.
     private func resetForGap(_ slot: Int) {
         guard unsafe assets[slot].missingRows < Int32(window.samples) else { return }
         counters.gapResets &+= 1
