@@ -93,7 +93,7 @@ internal import CInferenceKernels
     /// Convolutions want their padding around the tensor, written once.
     private mutating func noteBorder(_ node: GraphNode) throws(ModelError) {
         guard unsafe kernels.wants_borders != 0, let geometry = try convolutionGeometry(node),
-            let input = node.inputs[0]
+            usesTiles(node, geometry), let input = node.inputs[0]
         else { return }
         borders[input] = borders[input].union(geometry.border)
     }
@@ -275,7 +275,7 @@ internal import CInferenceKernels
         from input: Layout, to output: Layout, element: Int, _ node: Int
     ) throws(ModelError) {
         var step = unsafe ik_step()
-        unsafe step.run = ik_scalar_copy
+        unsafe step.run = kernels.copy
         unsafe step.u.element_bytes = Int64(element)
         unsafe append(step, from: input, to: output, node)
     }
