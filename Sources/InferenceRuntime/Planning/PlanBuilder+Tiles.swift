@@ -83,8 +83,8 @@ extension PlanBuilder {
         let pixels = pixels(tile.geometry, from, to)
         let isVector = pixels.inputs.count == 1 && segments.count == 1
         let padded = (channels + 15) & ~15
-        let block = unsafe [64, 32, 16].first {
-            padded % $0 == 0 && $0 <= Int(kernels.largest_block)
+        let block = [64, 32, 16].first {
+            unsafe padded % $0 == 0 && $0 <= Int(kernels.largest_block)
         } ?? 16
         let groups = (segmentBytes + 3) / 4
 

@@ -189,11 +189,24 @@ internal import CInferenceKernels
         }
     }
 
-    /// `tensor` with at least `border` around it and stored with `flip`.
-    mutating func borderedLayout(
-        _ tensor: Int, _ border: Border, flip: UInt8, _ node: Int
+    /// `tensor` without borders, stored as the vector kernels want it.
+    mutating func nativeDenseLayout(_ tensor: Int, _ node: Int) throws(ModelError) -> Layout {
+        let layout = try layout(tensor)
+        let flip = unsafe kernels.flip
+        if layout.border == Border(), layout.view.flip == flip { return layout }
+        return try variant(tensor, node) {
+            $0.border == Border() && $0.view.flip == flip
+        } make: { _ in
+            (Border(), flip)
+        }
+    }
+
+    /// `tensor` with at least `border` around it, stored as the vector kernels want it.
+    mutating func nativeLayout(
+        _ tensor: Int, _ border: Border, _ node: Int
     ) throws(ModelError) -> Layout {
         let layout = try layout(tensor)
+        let flip = unsafe kernels.flip
         if layout.border.covers(border), layout.view.flip == flip { return layout }
         let wanted = borders[tensor].union(border)
         return try variant(tensor, node) {
