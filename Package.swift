@@ -49,6 +49,8 @@ let package = Package(
             name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
         .systemLibrary(
             name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
         // C and C++ of our own.
@@ -66,7 +68,7 @@ let package = Package(
         .target(
             name: "EdgeAgent",
             dependencies: [
-                "InferenceRuntime", "SensorIO", "CYAML", "CLinuxShims",
+                "InferenceRuntime", "SensorIO", "CYAML", "CCrypto", "CLinuxShims",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],

@@ -46,9 +46,9 @@ package enum ModelActivation {
                 name: "golden output \(index)", expected: output.byteCount,
                 actual: vector.output.count)
         }
-        session.withInput { bytes in unsafe bytes.copyBytes(from: vector.input) }
+        unsafe session.withInput { bytes in unsafe bytes.copyBytes(from: vector.input) }
         session.invoke()
-        let actual = session.withOutput { bytes in unsafe Array(bytes) }
+        let actual = unsafe session.withOutput { bytes in unsafe Array(bytes) }
         guard actual != vector.output else { return }
         if output.elementType == .float32, vector.tolerance > 0 {
             let expected = floats(vector.output)

@@ -75,7 +75,7 @@ extension Pipeline {
         var header = header(.notice, sequence: sequence)
         header.contentType = .cloudEventsJSON
         let written = agentEvents.writeAlert(alert, subject: subject)
-        agentEvents.withMessage { bytes in
+        unsafe agentEvents.withMessage { bytes in
             unsafe submit(settings.topics.agentAlerts, nil, written, header, bytes)
         }
         header = self.header(.notice, sequence: lane.makeSequence())
@@ -83,7 +83,7 @@ extension Pipeline {
         header.isRetained = true
         header.supersedes = true
         let state = agentEvents.writeState(after: alert, subject: subject)
-        agentEvents.withMessage { bytes in
+        unsafe agentEvents.withMessage { bytes in
             unsafe submit(settings.topics.agentStates, nil, state, header, bytes)
         }
         notices.post(.agentAlert(label, transition, value: value, limit: limit))
@@ -103,7 +103,7 @@ extension Pipeline {
         _ topic: TopicTemplate, _ subject: UnsafeRawBufferPointer, _ written: EventWriteResult,
         _ header: OutboxRecordHeader
     ) {
-        events.withMessage { bytes in unsafe submit(topic, subject, written, header, bytes) }
+        unsafe events.withMessage { bytes in unsafe submit(topic, subject, written, header, bytes) }
     }
 
     private func submit(

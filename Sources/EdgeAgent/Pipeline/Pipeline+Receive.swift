@@ -91,7 +91,7 @@ extension Pipeline {
         // At a bounded rate, so this may allocate.
         notices.post(
             .rejected(
-                cause, topic: ledger.topicText(at: notice.topicIndex), count: notice.count,
+                cause, topic: unsafe String(decoding: topic, as: UTF8.self), count: notice.count,
                 suppressed: notice.suppressed))
     }
 }

@@ -1,6 +1,6 @@
 internal import CLinuxShims
 internal import Glibc
-internal import SensorIO
+package import SensorIO
 internal import Synchronization
 
 /// One way from sensor topics to alerts: one thread, one sensor session, one model, many assets.
@@ -62,6 +62,9 @@ package final class Pipeline {
     var turnWallNanoseconds: Int64 = 0
     /// When the socket was last found empty: what is there later has come since.
     private var drainedAt: UInt64 = 0
+    private var isOutboxBehind = false
+    /// What the records of a turn may take in the lane, topics included.
+    let roomBytes: Int
 
     /// Allocates all that the pipeline needs.
     ///
@@ -126,6 +129,8 @@ package final class Pipeline {
             identity: EventIdentity(agent: settings.agent, boot: settings.boot),
             maximumSubjectBytes: settings.name.utf8.count + 256)
         unsafe topicBuffer = .allocate(byteCount: TopicFilter.maximumBytes + 1, alignment: 8)
+        // One evaluation's records: an alert, its state, a prediction, and the agent's own.
+        roomBytes = 4 * (events.capacityBytes + TopicKey.maximumBytes + 1024)
         self.model = model
         connectCallbacks()
     }
@@ -169,7 +174,7 @@ package final class Pipeline {
         poll.removeAll()
         let wakeIndex = poll.add(lane.wakeDescriptor, .readable)
         // Without room for what an evaluation may decide, nothing is read: the broker keeps it.
-        let mayRead = lane.hasRoom(forBytes: events.capacityBytes * 4)
+        let mayRead = lane.hasRoom(forBytes: roomBytes)
         noteLane(isBehind: !mayRead)
         if mayRead { sensors.appendPollDescriptors(to: &poll) }
         alertSession?.appendPollDescriptors(to: &poll)
@@ -200,6 +205,13 @@ package final class Pipeline {
     private var holdsReadings: Bool {
         let durable = lane.durableSequence
         return lastKeptSequence > durable || (lastLiveSequence > durable && !inflight.isEmpty)
+    }
+
+    /// Says once that the lane has no room, and once that it has again.
+    private func noteLane(isBehind: Bool) {
+        guard isBehind != isOutboxBehind else { return }
+        isOutboxBehind = isBehind
+        notices.post(.outboxBehind(isBehind: isBehind))
     }
 
     private func nextDeadline(_ now: UInt64) -> UInt64 {
@@ -237,7 +249,7 @@ package final class Pipeline {
     }
 
     private func applyScheduling() {
-        els_set_thread_name("pipe-\(settings.name)")
+        unsafe els_set_thread_name("pipe-\(settings.name)")
         if let processor = settings.scheduling.processor {
             let code = els_set_thread_affinity(Int32(clamping: processor))
             if code != 0 { notices.post(.scheduling(operation: "pin", errorNumber: code)) }

@@ -1,4 +1,4 @@
-internal import SensorIO
+package import SensorIO
 internal import Synchronization
 
 /// What a pipeline has counted, written by its thread and readable from any other.

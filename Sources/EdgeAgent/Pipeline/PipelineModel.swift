@@ -1,5 +1,5 @@
-internal import InferenceRuntime
-internal import SensorIO
+package import InferenceRuntime
+package import SensorIO
 
 /// A model with all that is needed to feed it and to read it: plan and session, features, score.
 ///

@@ -1,4 +1,4 @@
-internal import SensorIO
+package import SensorIO
 internal import Synchronization
 
 /// Something a pipeline's thread has to say to people: it happens rarely and ends in the log.

@@ -1,5 +1,5 @@
 internal import InferenceRuntime
-internal import SensorIO
+package import SensorIO
 
 /// What a pipeline is told before it starts; nothing of it changes while it runs.
 package struct PipelineSettings: Sendable {

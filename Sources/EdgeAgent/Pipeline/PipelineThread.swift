@@ -1,5 +1,5 @@
 internal import Glibc
-internal import SensorIO
+package import SensorIO
 
 /// A pipeline's own thread, started once and joined once.
 ///
