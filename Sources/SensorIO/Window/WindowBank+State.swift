@@ -21,7 +21,7 @@ extension WindowBank {
             let asset = unsafe assets[slot]
             let key = unsafe table.key(of: slot)
             writer.append(UInt32(key.count))
-            for unsafebyte in unsafe key { writer.bytes.append(byte) }
+            unsafe writer.bytes.append(contentsOf: key)
             let kept = Int(min(asset.rowsWritten, UInt64(window.samples)))
             writer.append(UInt32(kept))
             writer.append(UInt32(asset.missingRows))
