@@ -1,4 +1,5 @@
 import EdgeAgent
+import Foundation
 import SensorIO
 import Testing
 
