@@ -72,12 +72,62 @@ typedef struct ik_softmax {
     float beta;
 } ik_softmax;
 
-/// float32 to 8 bits: rne(x * scale) + zero point. 8 bits to float32: (q - zero point) * scale.
-/// 8 bits to 8 bits: rne((q - zero point) * scale) + zero point.
+/// Change of scale: float32 to 8 bits and back, or 8 bits to 8 bits.
 typedef struct ik_scale {
-    float scale;
-    int32_t clamp_low, clamp_high;
+    float scale;         ///< To or from float32.
+    int32_t multiplier;  ///< 8 bits to 8 bits: input scale / output scale in 1/256.
 } ik_scale;
+
+/// How an accumulator becomes a byte. All in the native domain of the kernels that run the step:
+/// signed, or signed + 128 where `ik_kernel_set.flip` is 0x80.
+typedef struct ik_requantization {
+    float high;          ///< Upper bound - zero point: applied before rounding.
+    int32_t zero_point;  ///< Native.
+    int32_t low;         ///< Lower bound, native: applied last.
+    uint8_t flip;        ///< From the native storage to the output's.
+} ik_requantization;
+
+/// Convolution for the vector kernels. Weights are packed [block][segment][4-byte group][channel of
+/// the block][4]: what one pass over a window reads lies in the order in which it is read. A segment
+/// is a run of input bytes that is contiguous for every pixel: a kernel row, or a tap.
+typedef struct ik_tile_conv {
+    const int8_t *weights;
+    const int32_t *bias;          ///< [channels rounded up to 16], input zero point folded in.
+    const float *multiplier;      ///< [channels rounded up to 16]
+    const int32_t *pixel_input;   ///< [pixels]: bytes from the input's origin to the window's.
+    const int32_t *pixel_output;  ///< [pixels]: bytes from the output's origin.
+    const int32_t *segments;      ///< [segment_count]: bytes from the window's origin.
+    int32_t pixels, segment_count, segment_groups, channels, block;
+    ik_requantization requantization;
+} ik_tile_conv;
+
+/// A stretch of output bytes that one vector computes.
+typedef struct ik_depthwise_block {
+    int32_t input, output;  ///< Bytes from the origins; input without padding's offset.
+    int32_t weights;        ///< Which vector of weights.
+    int32_t lanes;          ///< Bytes to write.
+} ik_depthwise_block;
+
+/// Depthwise convolution for the vector kernels. Four taps are interleaved to 4-byte groups, so
+/// weights are [vector][group of taps][4 accumulators][lane][4 taps]; bias and multiplier are
+/// [vector][4 accumulators][lane]. Accumulator i, lane j is channel 16 * (j / 4) + 4 * i + j % 4.
+typedef struct ik_tile_depthwise {
+    const int8_t *weights;
+    const int32_t *bias;
+    const float *multiplier;
+    const int32_t *taps;              ///< [4 * groups]: bytes from the block's input.
+    const ik_depthwise_block *blocks;
+    int32_t block_count, groups;
+    ik_requantization requantization;
+} ik_tile_depthwise;
+
+/// Sum of two tensors of one shape for the vector kernels.
+typedef struct ik_tile_add {
+    int32_t left_multiplier, right_multiplier, shift;
+    int32_t bias;  ///< 2^(shift - 1) less both native zero points times their multipliers.
+    int32_t low, high, zero_point;  ///< Native.
+    uint8_t flip;
+} ik_tile_add;
 
 typedef struct ik_step ik_step;
 
@@ -94,6 +144,9 @@ struct ik_step {
         ik_pool pool;
         ik_softmax softmax;
         ik_scale scale;
+        ik_tile_conv tile_conv;
+        ik_tile_depthwise tile_depthwise;
+        ik_tile_add tile_add;
         int64_t element_bytes;
     } u;
 };
@@ -129,12 +182,48 @@ void ik_quantize_values(const float *values, uint8_t *quantized, size_t count,
 void ik_dequantize_values(const uint8_t *quantized, float *values, size_t count,
     float scale, int32_t zero_point, uint8_t flip);
 
+/// Vector kernels over packed weights.
+typedef struct ik_tile_functions {
+    ik_run_function conv;       ///< Any number of pixels.
+    ik_run_function gemv;       ///< One pixel, one segment; weights packed by ik_pack_gemv.
+    ik_run_function depthwise;
+    ik_run_function add;
+} ik_tile_functions;
+
 /// The kernels of one instruction set, and the layout they want.
 typedef struct ik_kernel_set {
     const char *name;
     uint8_t flip;           ///< How tensors between steps are stored.
     uint8_t wants_borders;  ///< Padding lies around the tensor; no kernel looks for the edge.
+    int32_t vector_bytes;   ///< Bytes that a depthwise block computes; 0: no vector kernels.
+    int32_t gemv_block;     ///< Channels that a GEMV accumulates at once; the rest by 16.
+    int32_t largest_block;  ///< Most channels of a convolution's block: 16, 32 or 64.
+    ik_tile_functions tile;        ///< Weights in [-127, 127].
+    ik_tile_functions tile_exact;  ///< Any weights.
+    ik_run_function copy, average_pool, max_pool;
 } ik_kernel_set;
 
 /// The kernels called `name`, or NULL when there are none or this processor cannot run them.
 const ik_kernel_set *ik_kernels_named(const char *name);
+
+// Packing, done once when a model is loaded. `weights` are [channel][segment][segment byte].
+
+/// Fills `packed`, zeroed, of ceil(channels / block) * segments * groups * block * 4 bytes.
+void ik_pack_conv(int8_t *packed, const int8_t *weights, int32_t channels, int32_t segments,
+    int32_t segment_bytes, int32_t block);
+
+/// Fills `packed`, zeroed, of (channels rounded up to 16) * (inputs rounded up to 4) bytes: blocks
+/// of `block` channels as ik_pack_conv makes them while they fit, then blocks of 16.
+void ik_pack_gemv(int8_t *packed, const int8_t *weights, int32_t channels, int32_t inputs,
+    int32_t block);
+
+/// folded[c] = bias[c] - zero_point * (sum of the channel's weights), wrapping.
+void ik_fold_bias(int32_t *folded, const int32_t *bias, const int8_t *weights, int32_t channels,
+    int64_t weights_per_channel, int32_t zero_point);
+
+/// Packs depthwise weights [tap][channel]. `lane_channels` says which channel each of the `vectors`
+/// * `vector_bytes` lanes computes, -1 for none. Outputs are zeroed memory of the layouts above.
+void ik_pack_depthwise(int8_t *packed, int32_t *packed_bias, float *packed_multiplier,
+    const int8_t *weights, const int32_t *bias, const float *multiplier,
+    const int32_t *lane_channels, int32_t vectors, int32_t vector_bytes, int32_t taps,
+    int32_t channels, int32_t zero_point);

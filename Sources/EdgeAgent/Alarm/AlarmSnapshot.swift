@@ -40,7 +40,8 @@ package struct AlarmSnapshotWriter: ~Copyable {
 
     /// Starts a snapshot.
     ///
-    /// - Parameter capacityBytes: so much is allocated beforehand; the snapshot grows beyond it.
+    /// - Parameter capacityBytes: so much is allocated, once; the snapshot grows beyond it.
+    ///   `bytesBeside` and for each alarm `bytesPerAlarm` and its key are enough.
     package init(now: AlarmInstant, capacityBytes: Int = 4096) {
         self.now = now
         bytes.reserveCapacity(capacityBytes)
@@ -74,17 +75,17 @@ package struct AlarmSnapshotWriter: ~Copyable {
 
     /// Ends the snapshot.
     package consuming func finish() -> [UInt8] {
-        for (index, byte) in Self.littleEndian(count).enumerated() { bytes[8 + index] = byte }
+        for index in 0..<4 {
+            bytes[8 + index] = UInt8(truncatingIfNeeded: count >> UInt32(8 * index))
+        }
         put(AlarmSnapshotReader.checksum(bytes[...]))
         return bytes
     }
 
     private mutating func put<Value: FixedWidthInteger>(_ value: Value) {
-        bytes.append(contentsOf: Self.littleEndian(value))
-    }
-
-    private static func littleEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
-        (0..<(Value.bitWidth / 8)).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+        for index in 0..<(Value.bitWidth / 8) {
+            bytes.append(UInt8(truncatingIfNeeded: value >> Value(8 * index)))
+        }
     }
 }
 

@@ -54,6 +54,8 @@ package enum ClearReason: UInt8, Sendable {
     case evicted
     /// The pipeline is no longer configured.
     case removed
+    /// The agent has started anew and does not know the alarm any more.
+    case restarted
 
     /// The name as it stands in events.
     package var name: StaticString {
@@ -61,6 +63,7 @@ package enum ClearReason: UInt8, Sendable {
         case .recovered: "recovered"
         case .evicted: "evicted"
         case .removed: "removed"
+        case .restarted: "restarted"
         }
     }
 }

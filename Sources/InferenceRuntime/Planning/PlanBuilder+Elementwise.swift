@@ -20,6 +20,18 @@ extension PlanBuilder {
                     .rounded(.toNearestOrEven))
         }
         let bounds = clamp(activation, of: y, scale: outputScale)
+        if unsafe kernels.vector_bytes > 0, shape(a) == shape(y), shape(b) == shape(y) {
+            let (first, second) = (
+                try nativeLayout(a, Border(), index), try nativeLayout(b, Border(), index)
+            )
+            let to = try outputLayout(y)
+            var step = unsafe ik_step()
+            unsafe step.run = kernels.tile.add
+            unsafe step.u.tile_add = tileAdd(
+                fixed(left), fixed(right), shift: shift, bounds, first, second, to)
+            unsafe append(step, from: first, and: second, to: to, index)
+            return
+        }
         let (first, second) = (try layout(a), try layout(b))
         let to = try outputLayout(y)
         var step = unsafe ik_step()
@@ -30,6 +42,22 @@ extension PlanBuilder {
             left_strides: try broadcast(first, a, to: y, node),
             right_strides: try broadcast(second, b, to: y, node))
         unsafe append(step, from: first, and: second, to: to, index)
+    }
+
+    /// The sum with both zero points folded into one bias, in the native domain.
+    private func tileAdd(
+        _ left: Int32, _ right: Int32, shift: Int, _ clamp: (low: Int32, high: Int32),
+        _ first: Layout, _ second: Layout, _ to: Layout
+    ) -> ik_tile_add {
+        let offset: Int32 = unsafe kernels.flip == 0 ? 0 : 128
+        let bias =
+            Int32(1) << Int32(shift - 1) &- left &* (first.view.zero_point + offset)
+            &- right &* (second.view.zero_point + offset)
+        return ik_tile_add(
+            left_multiplier: left, right_multiplier: right, shift: Int32(shift), bias: bias,
+            low: clamp.low + offset, high: clamp.high + offset,
+            zero_point: to.view.zero_point + offset,
+            flip: unsafe kernels.flip ^ to.view.flip)
     }
 
     /// Strides of an operand over the output's axes; 0 where it is repeated.
@@ -86,11 +114,7 @@ extension PlanBuilder {
         let from = try layout(x)
         let to = try outputLayout(y)
         var step = unsafe ik_step()
-        if isAverage {
-            unsafe step.run = ik_scalar_average_pool_qs8
-        } else {
-            unsafe step.run = ik_scalar_max_pool_qs8
-        }
+        unsafe step.run = isAverage ? kernels.average_pool : kernels.max_pool
         unsafe step.u.pool = ik_pool(
             kernel_height: Int32(kernel.height), kernel_width: Int32(kernel.width),
             stride_height: Int32(window.stride.height), stride_width: Int32(window.stride.width),
@@ -148,12 +172,16 @@ extension PlanBuilder {
         if type(x) == .float32 {
             unsafe step.run = ik_scalar_quantize
             unsafe step.u.scale = ik_scale(
-                scale: try finite(1 / outputScale, node), clamp_low: -128, clamp_high: 127)
+                scale: try finite(1 / outputScale, node), multiplier: 0)
         } else {
             unsafe step.run = ik_scalar_requantize
+            let ratio = try activationScale(x, node) / outputScale
+            // XNNPACK's bounds; beyond them the rule loses all precision or overflows.
+            guard ratio >= 0x1p-8, ratio <= 0x1p7 else {
+                throw unsupported(node, "the input's scale is \(ratio) times the output's")
+            }
             unsafe step.u.scale = ik_scale(
-                scale: try finite(try activationScale(x, node) / outputScale, node),
-                clamp_low: -128, clamp_high: 127)
+                scale: ratio, multiplier: Int32((256 * ratio).rounded(.toNearestOrEven)))
         }
         let from = try layout(x)
         let to = try outputLayout(y)
@@ -173,7 +201,7 @@ extension PlanBuilder {
         let to = try outputLayout(y)
         var step = unsafe ik_step()
         unsafe step.run = ik_scalar_dequantize
-        unsafe step.u.scale = ik_scale(scale: scale, clamp_low: 0, clamp_high: 0)
+        unsafe step.u.scale = ik_scale(scale: scale, multiplier: 0)
         unsafe append(step, from: from, to: to, index)
     }
 }
