@@ -61,11 +61,13 @@ package struct AgentAlert: Sendable {
     package var limit: Double
     package var raisedAtNanoseconds: Int64
     package var raisedBy: EventReference
+    /// Only of a clear.
+    package var reason: ClearReason
 
     package init(
         _ label: AgentAlertLabel, _ transition: AlertTransition, sequence: UInt64,
         timeNanoseconds: Int64, clock: ClockState, value: Double, limit: Double,
-        raisedAtNanoseconds: Int64, raisedBy: EventReference
+        raisedAtNanoseconds: Int64, raisedBy: EventReference, reason: ClearReason = .recovered
     ) {
         self.label = label
         self.transition = transition
@@ -76,5 +78,6 @@ package struct AgentAlert: Sendable {
         self.limit = limit
         self.raisedAtNanoseconds = raisedAtNanoseconds
         self.raisedBy = raisedBy
+        self.reason = reason
     }
 }

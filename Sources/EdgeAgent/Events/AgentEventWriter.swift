@@ -43,7 +43,7 @@ package struct AgentEventWriter: ~Copyable {
         json.string(alert.transition.name)
         if alert.transition == .cleared {
             json.key("reason")
-            json.string(ClearReason.recovered.name)
+            json.string(alert.reason.name)
         }
         json.key("severity")
         json.string(alert.label.severity.name)
@@ -92,6 +92,10 @@ package struct AgentEventWriter: ~Copyable {
         json.number(alert.limit)
         json.key("label")
         json.string(alert.label.name)
+        if !isRaised {
+            json.key("reason")
+            json.string(alert.reason.name)
+        }
         json.key("event")
         json.eventIdentifier(identity, boot: identity.boot, sequence: alert.sequence)
         json.key("raisedBy")

@@ -7,6 +7,8 @@ package struct PipelineEventWriter: ~Copyable {
     private let identity: EventIdentity
     private var json: JSONWriter
     private var historicalOffset = -1
+    /// The size of the buffer: no message is larger.
+    package let capacityBytes: Int
 
     /// Allocates the buffer.
     ///
@@ -14,6 +16,7 @@ package struct PipelineEventWriter: ~Copyable {
     package init(identity: EventIdentity, capacityBytes: Int) {
         self.identity = identity
         json = JSONWriter(capacityBytes: capacityBytes)
+        self.capacityBytes = capacityBytes
     }
 
     /// A size in which every message of this pipeline fits.
