@@ -55,7 +55,8 @@ package struct SystemdNotifier: Sendable {
         }
         let length = socklen_t(
             MemoryLayout<sa_family_t>.size + socketPath.count + (socketPath[0] == 0x40 ? 0 : 1))
-        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let descriptor = socket(
+            AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
         let bytes = Array(messages.map(\.text).joined(separator: "\n").utf8)

@@ -108,7 +108,8 @@ package struct BundleFiles: Sendable {
         var count = 0
         while count < bytes.count {
             let read = unsafe bytes.withUnsafeMutableBytes {
-                unsafe Glibc.read(descriptor, $0.baseAddress.unsafelyUnwrapped + count, $0.count - count)
+                unsafe Glibc.read(
+                    descriptor, $0.baseAddress.unsafelyUnwrapped + count, $0.count - count)
             }
             if read < 0 {
                 if errno == EINTR { continue }

@@ -38,7 +38,8 @@ package struct BundleGolden: Sendable, Equatable {
                         JSONNode(
                             JSONValue(
                                 parsing: Array(text),
-                                limits: JSONValue.Limits(maximumBytes: 64 << 20, maximumDepth: 4)))))
+                                limits: JSONValue.Limits(maximumBytes: 64 << 20, maximumDepth: 4))))
+                )
             } catch {
                 throw .json(path: path, line: line, error)
             }

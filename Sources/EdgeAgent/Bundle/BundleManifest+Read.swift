@@ -19,7 +19,8 @@ extension BundleManifest {
         release = try root.required("release").integer(in: 1...Int(Int32.max))
         expiresNanoseconds = try root.optional("expires").map { node throws(JSONError) in
             var text = try node.string()
-            guard let time = text.withUTF8({ unsafe RFC3339Timestamp.nanoseconds(.init($0)) }) else {
+            guard let time = text.withUTF8({ unsafe RFC3339Timestamp.nanoseconds(.init($0)) })
+            else {
                 throw node.invalid("be a time as in 2027-06-30T00:00:00Z")
             }
             return time
@@ -58,7 +59,7 @@ extension BundleManifest {
         var channels: [ChannelDescription] = []
         for element in try node.elements() {
             try element.requireKeys(among: ["name", "unit", "validRange", "outOfRange"])
-            var channel = ChannelDescription(name: try identifier(element.required("name")))
+            var channel = ChannelDescription(name: try label(element.required("name")))
             if channels.contains(where: { $0.name == channel.name }) {
                 throw element.invalid("have another name: '\(channel.name)' stands there twice")
             }
@@ -243,6 +244,15 @@ extension BundleManifest {
         guard isValid else {
             throw node.invalid("be 1 to 128 letters, digits, '.', '_' or '-'")
         }
+        return text
+    }
+
+    /// A name for people, as sensors have them: spaces and letters of any script.
+    private static func label(_ node: JSONNode) throws(JSONError) -> String {
+        let text = try node.string()
+        guard (1...128).contains(text.utf8.count),
+            text.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
+        else { throw node.invalid("be 1 to 128 bytes of printable text") }
         return text
     }
 

@@ -17,7 +17,8 @@ package struct SHA256Digest: Sendable, Hashable, CustomStringConvertible {
         var digest = [UInt8](repeating: 0, count: Self.byteCount)
         var count: UInt32 = 0
         // libcrypto reads `data.count` bytes and writes 32 of `digest`.
-        let code = unsafe EVP_Digest(data.baseAddress, data.count, &digest, &count, EVP_sha256(), nil)
+        let code = unsafe EVP_Digest(
+            data.baseAddress, data.count, &digest, &count, EVP_sha256(), nil)
         // Only a libcrypto without SHA-256 or without memory can fail here.
         precondition(code == 1 && count == UInt32(Self.byteCount), "libcrypto has no SHA-256.")
         bytes = digest

@@ -13,7 +13,8 @@ package struct SemanticVersion: Sendable, Hashable, Comparable, CustomStringConv
     /// Reads `1.2.3`, `1.2.3-rc.1` or either with `+build`; nil for anything else.
     package init?(_ text: String) {
         guard text.utf8.count <= 128 else { return nil }
-        let withoutBuild = text.split(separator: "+", maxSplits: 1, omittingEmptySubsequences: false)
+        let withoutBuild = text.split(
+            separator: "+", maxSplits: 1, omittingEmptySubsequences: false)
         let halves = withoutBuild[0].split(
             separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
         let numbers = halves[0].split(separator: ".", omittingEmptySubsequences: false)

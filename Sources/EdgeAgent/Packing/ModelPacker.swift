@@ -62,18 +62,7 @@ package struct ModelPacker {
             guard manifest.output == .reconstructionError else { throw .thresholdsNeeded }
             manifest.thresholds = thresholds(run.sortedScores)
         }
-        let probabilities = Quantiles.probabilities
-        let names = manifest.features.names(
-            channels: manifest.channels, samples: manifest.window.samples)
-        let baseline = BundleBaseline(
-            windows: run.sortedScores.count, probabilities: probabilities,
-            features: names.indices.map { index in
-                let column = run.features.map { $0[index] }.sorted()
-                return BundleBaseline.NamedQuantiles(
-                    name: names[index],
-                    quantiles: probabilities.map { Quantiles.quantile($0, ofSorted: column) })
-            },
-            score: probabilities.map { Quantiles.quantile($0, ofSorted: run.sortedScores) })
+        let baseline = baseline(run, manifest)
         let golden = goldenVectors(run, pipeline, plan)
         var files = extraFiles
         files[manifest.modelFile] = model
@@ -128,6 +117,33 @@ package struct ModelPacker {
         return run
     }
 
+    /// Of a raw window the quantiles are each channel's; of statistics each feature's.
+    private func baseline(_ run: Run, _ manifest: BundleManifest) -> BundleBaseline {
+        let names: [String]
+        switch manifest.features {
+        case .raw: names = manifest.channels.map(\.name)
+        case .statistics:
+            names = manifest.features.names(
+                channels: manifest.channels, samples: manifest.window.samples)
+        }
+        let probabilities = Quantiles.probabilities
+        return BundleBaseline(
+            windows: run.sortedScores.count, probabilities: probabilities,
+            features: names.indices.map { index in
+                var values: [Float] = []
+                for features in run.features {
+                    for position in stride(from: index, to: features.count, by: names.count) {
+                        values.append(features[position])
+                    }
+                }
+                values.sort()
+                return BundleBaseline.NamedQuantiles(
+                    name: names[index],
+                    quantiles: probabilities.map { Quantiles.quantile($0, ofSorted: values) })
+            },
+            score: probabilities.map { Quantiles.quantile($0, ofSorted: run.sortedScores) })
+    }
+
     private func thresholds(_ sortedScores: [Float]) -> BundleManifest.Thresholds {
         let raise = Quantiles.quantile(1 - falseAlarmRate, ofSorted: sortedScores)
         // A model that is perfect on its samples still needs a threshold above 0.
@@ -139,7 +155,9 @@ package struct ModelPacker {
     }
 
     /// Windows spread over the samples, the one with the largest score among them.
-    private func goldenVectors(_ run: Run, _ model: PipelineModel, _ plan: ModelPlan) -> BundleGolden {
+    private func goldenVectors(_ run: Run, _ model: PipelineModel, _ plan: ModelPlan)
+        -> BundleGolden
+    {
         var indices = Set<Int>()
         let count = min(max(goldenCount, 1), run.features.count)
         for step in 0..<count { indices.insert(step * run.features.count / count) }
@@ -150,8 +168,12 @@ package struct ModelPacker {
         return BundleGolden(
             vectors: indices.sorted().map { index in
                 model.withSession { session in
-                    unsafe run.features[index].withUnsafeBufferPointer { unsafe session.setInput($0) }
-                    let input = unsafe session.withInput { unsafe TensorValues.read($0, plan.inputs[0].elementType) }
+                    unsafe run.features[index].withUnsafeBufferPointer {
+                        unsafe session.setInput($0)
+                    }
+                    let input = unsafe session.withInput {
+                        unsafe TensorValues.read($0, plan.inputs[0].elementType)
+                    }
                     session.invoke()
                     let output = unsafe session.withOutput {
                         unsafe TensorValues.read($0, plan.outputs[0].elementType)

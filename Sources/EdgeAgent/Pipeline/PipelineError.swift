@@ -50,5 +50,7 @@ package enum PipelineError: Error, CustomStringConvertible {
         }
     }
 
-    private func microseconds(_ nanoseconds: UInt64) -> String { "\((nanoseconds + 500) / 1000) µs" }
+    private func microseconds(_ nanoseconds: UInt64) -> String {
+        "\((nanoseconds + 500) / 1000) µs"
+    }
 }

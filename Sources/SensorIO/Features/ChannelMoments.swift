@@ -29,8 +29,8 @@ struct ChannelMoments {
                 values[index], values[index + 1], values[index + 2], values[index + 3])
             sums += four
             squares += four * four
-            lows = pointwiseMin(lows, four)
-            highs = pointwiseMax(highs, four)
+            lows.replace(with: four, where: four .< lows)
+            highs.replace(with: four, where: four .> highs)
             index += 4
         }
         var sum = sums.sum()

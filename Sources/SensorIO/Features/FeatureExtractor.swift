@@ -122,11 +122,13 @@ package final class FeatureExtractor {
             return
         }
         let channels = channelCount
+        let offsets = unsafe offsets
+        let scales = unsafe scales
         var index = 0
         while index < run.count {
             for channel in 0..<channels {
-                unsafe output[start + index + channel] = normalized(
-                    Double(run[index + channel]), entry: channel)
+                unsafe output[start + index + channel] = Self.rounded(
+                    (Double(run[index + channel]) - offsets[channel]) / scales[channel])
             }
             index += channels
         }
@@ -145,9 +147,14 @@ package final class FeatureExtractor {
 
     @inline(__always)
     private func normalized(_ value: Double, entry: Int) -> Float {
-        let scaled = isNormalized ? unsafe (value - offsets[entry]) / scales[entry] : value
-        let limit = Float.greatestFiniteMagnitude
-        return min(max(Float(scaled), -limit), limit)
+        Self.rounded(isNormalized ? unsafe (value - offsets[entry]) / scales[entry] : value)
+    }
+
+    @inline(__always)
+    private static func rounded(_ value: Double) -> Float {
+        let rounded = Float(value)
+        if rounded.isFinite { return rounded }
+        return value < 0 ? -.greatestFiniteMagnitude : .greatestFiniteMagnitude
     }
 }
 

@@ -98,7 +98,7 @@ extension WindowBank {
                 // Ages only grow from here on, so none of the other slots has a row either.
                 let skipped = (time &- 1 &- next) / interval &+ 1
                 next = next &+ skipped &* interval
-                counters.incompleteSlots &+= UInt64(skipped)
+                counters.incompleteSlots &+= UInt64(clamping: skipped)
                 resetForGap(slot)
                 break
             }
