@@ -29,7 +29,8 @@ struct KeyTable<Root: Sendable>: Sendable {
 
     /// Reads a mapping into `root`; everything that is wrong goes to the reader's diagnostics.
     func read(
-        _ node: YAMLNode, at path: String, into root: inout Root, _ reader: inout ConfigurationReader
+        _ node: YAMLNode, at path: String, into root: inout Root,
+        _ reader: inout ConfigurationReader
     ) {
         reader.locations[path] = node.location
         guard case .mapping(let pairs) = node.content else {

@@ -2,6 +2,8 @@
 struct Key<Root: Sendable>: Sendable {
     typealias Read =
         @Sendable (YAMLNode, _ path: String, inout Root, inout ConfigurationReader) -> Void
+    /// Where a value goes; literals such as `\\.host` are sendable by themselves.
+    typealias Place<Value> = any (WritableKeyPath<Root, Value> & Sendable)
 
     let description: KeyDescription
     let read: Read
@@ -10,7 +12,7 @@ struct Key<Root: Sendable>: Sendable {
 extension Key where Root: ConfigurationSection {
     /// A scalar that always has a value; its default is that of `Root()`.
     static func scalar<Value>(
-        _ name: String, _ path: WritableKeyPath<Root, Value> & Sendable, _ kind: ScalarKind<Value>,
+        _ name: String, _ path: Place<Value>, _ kind: ScalarKind<Value>,
         _ summary: String, isRequired: Bool = false, defaultText: String? = nil
     ) -> Key {
         let defaultText = defaultText ?? kind.format(Root()[keyPath: path])
@@ -25,13 +27,14 @@ extension Key where Root: ConfigurationSection {
 
     /// A scalar that may be left out; `defaultText` says what holds then.
     static func optional<Value>(
-        _ name: String, _ path: WritableKeyPath<Root, Value?> & Sendable,
-        _ kind: ScalarKind<Value>, _ summary: String, defaultText: String
+        _ name: String, _ path: Place<Value?>,
+        _ kind: ScalarKind<Value>, _ summary: String, isRequired: Bool = false,
+        defaultText: String? = nil
     ) -> Key {
         Key(
             description: KeyDescription(
-                name: name, summary: summary, shape: .scalar(kind.description), isRequired: false,
-                defaultText: defaultText),
+                name: name, summary: summary, shape: .scalar(kind.description),
+                isRequired: isRequired, defaultText: defaultText),
             read: { node, keyPath, root, reader in
                 if let value = reader.scalar(node, keyPath, kind) { root[keyPath: path] = value }
             })
@@ -39,7 +42,7 @@ extension Key where Root: ConfigurationSection {
 
     /// A list of scalars.
     static func list<Value>(
-        _ name: String, _ path: WritableKeyPath<Root, [Value]> & Sendable,
+        _ name: String, _ path: Place<[Value]>,
         _ kind: ScalarKind<Value>, _ summary: String, isRequired: Bool = false,
         defaultText: String? = nil, maximumCount: Int
     ) -> Key {
@@ -65,7 +68,7 @@ extension Key where Root: ConfigurationSection {
 
     /// A mapping from names of the user's to scalars, in the order of the file.
     static func table<Value>(
-        _ name: String, _ path: WritableKeyPath<Root, [NamedValue<Value>]> & Sendable,
+        _ name: String, _ path: Place<[NamedValue<Value>]>,
         _ kind: ScalarKind<Value>, _ summary: String, defaultText: String, maximumCount: Int
     ) -> Key {
         Key(
@@ -84,7 +87,7 @@ extension Key where Root: ConfigurationSection {
 
     /// A section that is always there.
     static func section<Section: ConfigurationSection>(
-        _ name: String, _ path: WritableKeyPath<Root, Section> & Sendable, _ summary: String
+        _ name: String, _ path: Place<Section>, _ summary: String
     ) -> Key {
         Key(
             description: KeyDescription(
@@ -99,7 +102,7 @@ extension Key where Root: ConfigurationSection {
 
     /// A section that may be left out as a whole.
     static func optionalSection<Section: ConfigurationSection>(
-        _ name: String, _ path: WritableKeyPath<Root, Section?> & Sendable, _ summary: String,
+        _ name: String, _ path: Place<Section?>, _ summary: String,
         defaultText: String
     ) -> Key {
         Key(
@@ -115,7 +118,7 @@ extension Key where Root: ConfigurationSection {
 
     /// A list of sections.
     static func sectionList<Section: ConfigurationSection>(
-        _ name: String, _ path: WritableKeyPath<Root, [Section]> & Sendable, _ summary: String,
+        _ name: String, _ path: Place<[Section]>, _ summary: String,
         keyedBy key: String, isRequired: Bool = false, defaultText: String? = nil,
         maximumCount: Int
     ) -> Key {
@@ -144,7 +147,7 @@ extension Key where Root: ConfigurationSection {
 
     /// A mapping from names of the user's to sections, in the order of the file.
     static func sectionTable<Section: NamedConfigurationSection>(
-        _ name: String, _ path: WritableKeyPath<Root, [Section]> & Sendable, _ summary: String,
+        _ name: String, _ path: Place<[Section]>, _ summary: String,
         isRequired: Bool = false, maximumCount: Int
     ) -> Key {
         Key(

@@ -21,7 +21,7 @@ extension ScalarKind where Value == Bool {
 extension ScalarKind where Value == Int {
     /// A decimal integer, without leading zeros (which mean octal to some readers and not to others).
     static func integer(_ range: ClosedRange<Int>, unit: String? = nil) -> ScalarKind {
-        let bounds = bounds(
+        let bounds = rangeText(
             range.lowerBound == .min ? nil : "\(range.lowerBound)",
             range.upperBound == .max ? nil : "\(range.upperBound)")
         var schema = JSONValue.members(["type": .string("integer")])
@@ -51,7 +51,7 @@ extension ScalarKind where Value == Int {
 
     /// A number of bytes with its unit.
     static func size(_ range: ClosedRange<Int>) -> ScalarKind {
-        let bounds = bounds(
+        let bounds = rangeText(
             SizeText.format(range.lowerBound),
             range.upperBound == .max ? nil : SizeText.format(range.upperBound))
         return ScalarKind(
@@ -75,7 +75,7 @@ extension ScalarKind where Value == Int {
 extension ScalarKind where Value == Double {
     /// A finite number.
     static func number(_ range: ClosedRange<Double>? = nil, unit: String? = nil) -> ScalarKind {
-        let bounds = range.flatMap { bounds(text($0.lowerBound), text($0.upperBound)) }
+        let bounds = range.flatMap { rangeText(decimal($0.lowerBound), decimal($0.upperBound)) }
         var schema = JSONValue.members(["type": .string("number")])
         if let range {
             schema += JSONValue.members([
@@ -99,10 +99,10 @@ extension ScalarKind where Value == Double {
                 }
                 return value
             },
-            format: text)
+            format: decimal)
     }
 
-    private static func text(_ value: Double) -> String {
+    private static func decimal(_ value: Double) -> String {
         Int(exactly: value).map { "\($0)" } ?? "\(value)"
     }
 }
@@ -110,7 +110,7 @@ extension ScalarKind where Value == Double {
 extension ScalarKind where Value == Duration {
     /// A duration with its unit.
     static func duration(_ range: ClosedRange<Duration>) -> ScalarKind {
-        let bounds = bounds(
+        let bounds = rangeText(
             DurationText.format(range.lowerBound), DurationText.format(range.upperBound))
         return ScalarKind(
             description: ScalarDescription(
@@ -132,7 +132,7 @@ extension ScalarKind where Value == Duration {
 }
 
 extension ScalarKind {
-    fileprivate static func bounds(_ lower: String?, _ upper: String?) -> String? {
+    fileprivate static func rangeText(_ lower: String?, _ upper: String?) -> String? {
         switch (lower, upper) {
         case (nil, nil): nil
         case (let lower?, nil): "at least \(lower)"

@@ -1,4 +1,4 @@
-internal import SensorIO
+package import SensorIO
 
 /// What a reader of values may look at besides the file.
 struct ConfigurationContext: Sendable {
@@ -61,7 +61,7 @@ extension ScalarProblem {
 }
 
 extension JSONValue {
-    /// An object from members, for schemas.
+    /// Members of an object, for schemas.
     static func members(_ members: KeyValuePairs<String, JSONValue>) -> [JSONMember] {
         members.map { JSONMember(key: $0.key, value: $0.value) }
     }

@@ -158,7 +158,8 @@ package struct YAMLParser: ~Copyable {
         anchor: UnsafeMutablePointer<UInt8>?, tag: UnsafeMutablePointer<UInt8>?
     ) throws(YAMLError) -> String? {
         if let tag = unsafe tag {
-            throw unsafe error("tag '\(YAMLNode.excerpt(Self.text(tag)))': tags have no meaning here")
+            throw unsafe error(
+                "tag '\(YAMLNode.excerpt(Self.text(tag)))': tags have no meaning here")
         }
         guard let anchor = unsafe anchor else { return nil }
         return unsafe Self.text(anchor)
@@ -227,7 +228,7 @@ package struct YAMLParser: ~Copyable {
         // The mark's index counts characters, so it is found by line and column.
         var line = 0
         var column = 0
-        for byte in unsafe bytes {
+        for unsafebyte in unsafe bytes {
             if line == mark.line, column == mark.column, byte & 0xC0 != 0x80 {
                 return byte == UInt8(ascii: "\t")
             }
@@ -244,7 +245,7 @@ package struct YAMLParser: ~Copyable {
     private func location(ofByte offset: Int) -> SourceLocation {
         var line = 1
         var column = 1
-        for byte in unsafe bytes.prefix(max(0, offset)) {
+        for unsafebyte in unsafe bytes.prefix(max(0, offset)) {
             if byte == UInt8(ascii: "\n") {
                 line += 1
                 column = 1
