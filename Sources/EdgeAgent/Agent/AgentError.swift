@@ -11,6 +11,8 @@ package enum AgentError: Error, CustomStringConvertible {
     case bundle(pipeline: String, BundleError)
     case pipeline(name: String, PipelineError)
     case thread(name: String, errorNumber: Int32)
+    /// The configuration does not fit the bundles.
+    case configuration([ConfigurationDiagnostic])
     /// What the configuration and the bundle say does not go together.
     case mismatch(pipeline: String, reason: String)
 
@@ -28,6 +30,8 @@ package enum AgentError: Error, CustomStringConvertible {
         case .pipeline(let name, let error): "pipelines.\(name): \(error)"
         case .thread(let name, let number):
             "pipelines.\(name): no thread can be started: \(Self.text(number))"
+        case .configuration(let diagnostics):
+            diagnostics.map(\.description).joined(separator: "\n")
         case .mismatch(let pipeline, let reason): "pipelines.\(pipeline): \(reason)"
         }
     }

@@ -22,11 +22,14 @@ package struct AgentPlan: Sendable {
     let uplink: MQTTEndpoint
     let statusTopic: String
     let pipelines: [PipelinePlan]
+    /// What is doubtful but works.
+    package let warnings: [ConfigurationDiagnostic]
 
     /// Reads bundles and passwords and checks that everything goes together. Blocks on the disk.
     ///
     /// - Throws: `AgentError` with the key that is wrong.
-    package init(_ configuration: Configuration) throws(AgentError) {
+    package init(_ loaded: LoadedConfiguration) throws(AgentError) {
+        let configuration = loaded.configuration
         self.configuration = configuration
         let agent = configuration.agent.id
         self.agent = agent
@@ -38,10 +41,17 @@ package struct AgentPlan: Sendable {
         statusTopic = try Self.constant(
             "status.topic", configuration.status.topic, bindings: ["agent": agent])
         var pipelines: [PipelinePlan] = []
-        for pipeline in configuration.pipelines {
-            pipelines.append(
-                try Self.plan(pipeline, configuration, uplinkBroker: uplinkBroker, agent: agent))
+        var diagnostics = loaded.warnings
+        for (index, pipeline) in configuration.pipelines.enumerated() {
+            let plan = try Self.plan(
+                pipeline, configuration, uplinkBroker: uplinkBroker, agent: agent)
+            diagnostics += loaded.diagnostics(ofPipeline: index, with: plan.bundle.manifest)
+            pipelines.append(plan)
         }
+        guard !diagnostics.contains(where: { $0.severity == .error }) else {
+            throw .configuration(diagnostics)
+        }
+        warnings = diagnostics
         self.pipelines = pipelines
     }
 
@@ -75,7 +85,7 @@ package struct AgentPlan: Sendable {
         let password = try password(of: broker)
         let rule: AlarmRule?
         do throws(AlarmRuleError) {
-            rule = try pipeline.alarm.rule(over: bundle.manifest)
+            rule = try pipeline.alarm.alarmRule(over: bundle.manifest)
         } catch {
             throw .pipeline(name: name, .alarm(error))
         }
@@ -120,10 +130,11 @@ package struct AgentPlan: Sendable {
             predictions: try template(
                 "\(path).predictions.topic", pipeline.predictions.topic, bindings),
             agentAlerts: try template(
-                "status.alertsTopic", configuration.status.alertsTopic, bindings, variables: []),
+                "status.alertsTopic", configuration.status.alertsTopic, ["agent": agent],
+                variables: []),
             agentStates: try template(
-                "status.stateTopic", configuration.status.stateTopic + "/" + pipeline.name,
-                bindings, variables: []))
+                "status.stateTopic", configuration.status.stateTopic,
+                ["agent": agent, "subject": pipeline.name], variables: []))
     }
 
     private static func template(
@@ -159,32 +170,5 @@ package struct AgentPlan: Sendable {
             }
             throw .passwordFile(path: path, errorNumber: number)
         }
-    }
-}
-
-extension AlarmConfiguration {
-    /// The bundle's rule with what the box says instead; nil when it says nothing.
-    ///
-    /// - Throws: `AlarmRuleError` when the two together contradict each other.
-    func rule(over manifest: BundleManifest) throws(AlarmRuleError) -> AlarmRule? {
-        guard self != AlarmConfiguration(), let bundled = manifest.thresholds else { return nil }
-        var bands = bundled.bands
-        var clearBelow = bundled.clearBelow
-        if !severities.isEmpty {
-            bands = severities.map {
-                SeverityBand(severity: $0.severity, raiseAbove: Float($0.above))
-            }
-            clearBelow = nil
-        } else if let raiseAbove {
-            let severity = bands.first?.severity ?? .warning
-            bands = [SeverityBand(severity: severity, raiseAbove: Float(raiseAbove))]
-            clearBelow = nil
-        }
-        return try AlarmRule(
-            bands: bands, clearBelow: self.clearBelow.map { Float($0) } ?? clearBelow,
-            raiseAfter: raiseAfter ?? bundled.raiseAfter,
-            clearAfter: clearAfter ?? bundled.clearAfter,
-            reminderNanoseconds: UInt64(
-                clamping: (reminder ?? bundled.reminder)?.wholeNanoseconds ?? 0))
     }
 }

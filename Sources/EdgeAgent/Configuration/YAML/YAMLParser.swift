@@ -228,7 +228,7 @@ package struct YAMLParser: ~Copyable {
         // The mark's index counts characters, so it is found by line and column.
         var line = 0
         var column = 0
-        for unsafebyte in unsafe bytes {
+        for unsafe byte in unsafe bytes {
             if line == mark.line, column == mark.column, byte & 0xC0 != 0x80 {
                 return byte == UInt8(ascii: "\t")
             }
@@ -245,7 +245,7 @@ package struct YAMLParser: ~Copyable {
     private func location(ofByte offset: Int) -> SourceLocation {
         var line = 1
         var column = 1
-        for unsafebyte in unsafe bytes.prefix(max(0, offset)) {
+        for unsafe byte in unsafe bytes.prefix(max(0, offset)) {
             if byte == UInt8(ascii: "\n") {
                 line += 1
                 column = 1
