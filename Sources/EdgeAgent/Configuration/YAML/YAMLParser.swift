@@ -225,34 +225,34 @@ package struct YAMLParser: ~Copyable {
     }
 
     private func isTab(at mark: yaml_mark_t) -> Bool {
-        // The mark's index counts characters, so it is found by line and column.
+        // The mark's index counts characters, so the byte is found by line and column.
         var line = 0
         var column = 0
-        for unsafe byte in unsafe bytes {
+        for index in unsafe 0..<bytes.count {
+            let byte = unsafe bytes[index]
             if line == mark.line, column == mark.column, byte & 0xC0 != 0x80 {
                 return byte == UInt8(ascii: "\t")
             }
-            if byte == UInt8(ascii: "\n") {
-                line += 1
-                column = 0
-            } else if byte & 0xC0 != 0x80 {
-                column += 1
-            }
+            Self.count(byte, &line, &column)
         }
         return false
     }
 
     private func location(ofByte offset: Int) -> SourceLocation {
-        var line = 1
-        var column = 1
-        for unsafe byte in unsafe bytes.prefix(max(0, offset)) {
-            if byte == UInt8(ascii: "\n") {
-                line += 1
-                column = 1
-            } else if byte & 0xC0 != 0x80 {
-                column += 1
-            }
+        var line = 0
+        var column = 0
+        for index in unsafe 0..<min(max(0, offset), bytes.count) {
+            unsafe Self.count(bytes[index], &line, &column)
         }
-        return .file(file, line: line, column: column)
+        return .file(file, line: line + 1, column: column + 1)
+    }
+
+    private static func count(_ byte: UInt8, _ line: inout Int, _ column: inout Int) {
+        if byte == UInt8(ascii: "\n") {
+            line += 1
+            column = 0
+        } else if byte & 0xC0 != 0x80 {
+            column += 1
+        }
     }
 }
