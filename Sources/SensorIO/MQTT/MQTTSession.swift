@@ -322,17 +322,9 @@ package final class MQTTSession {
         retryAt = nil
         stepDeadline = nil
         guard state != .stopped else { return }
-        if let connection, isAccepted, !holdsWrites, connection.disconnect() == 0 {
-            let deadline = MonotonicClock.nanoseconds &+ timeoutNanoseconds
-            var set = PollSet(capacity: 1)
-            // The library closes the socket when the DISCONNECT is written.
-            while connection.write() == 0, connection.socket >= 0,
-                MonotonicClock.nanoseconds < deadline
-            {
-                set.removeAll()
-                set.add(connection.socket, .writable)
-                set.wait(deadlineNanoseconds: deadline)
-            }
+        if let connection, isAccepted, !holdsWrites {
+            connection.disconnectBlocking(
+                deadlineNanoseconds: MonotonicClock.nanoseconds &+ timeoutNanoseconds)
         }
         connection = nil
         isAccepted = false
