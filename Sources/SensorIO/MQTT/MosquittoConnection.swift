@@ -51,6 +51,8 @@ internal import Glibc
     }
 
     deinit {
+        // The callback's pointer leads here: it must not be followed any more.
+        unsafe mosquitto_log_callback_set(handle, nil)
         unsafe mosquitto_destroy(handle)
     }
 
@@ -185,6 +187,8 @@ internal import Glibc
 
     /// From here on `session` gets the events.
     func attach(to session: MQTTSession) {
+        // The library does not; a child process has no business with the broker.
+        _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
         unsafe self.session = session
         unsafe mosquitto_connect_v5_callback_set(handle, mosquittoDidConnect)
         unsafe mosquitto_disconnect_v5_callback_set(handle, mosquittoDidDisconnect)
