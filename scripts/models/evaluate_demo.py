@@ -21,7 +21,7 @@ import pump  # noqa: E402  (found by the line above)
 
 RATE = 25.0
 FIRST_SEED = 500_000
-FAULT_START, FAULT_SECONDS, RUN_SECONDS = 30.0, 12.0, 60.0
+FAULT_START, FAULT_SECONDS, FAULT_RAMP, RUN_SECONDS = 30.0, 20.0, 5.0, 70.0
 
 
 class Bundle:
@@ -85,7 +85,7 @@ def main():
     print("# How well the demo model finds the simulated faults\n")
     print(f"`{bundle.manifest['name']}` {bundle.manifest['version']}, {len(bundle.content)} bytes; pumps with seeds from {FIRST_SEED} on, "
           f"none of them seen in training.\nMade by `scripts/models/make-demo-bundle`. "
-          f"A fault lasts {FAULT_SECONDS:g} s; severity 1 is what `make demo` shows.\n")
+          f"A fault lasts {FAULT_SECONDS:g} s, of which it takes {FAULT_RAMP:g} s to grow and as long to go; severity 1 is what `make demo` shows.\n")
     print("| fault | severity | detected | raised after (median) | cleared after its end (median) |\n|---|---|---|---|---|")
     seed = FIRST_SEED
     for kind in pump.FAULTS:
@@ -93,7 +93,7 @@ def main():
             delays, clears = [], []
             for _ in range(arguments.runs):
                 seed += 1
-                fault = pump.Fault(kind, FAULT_START, FAULT_SECONDS, severity)
+                fault = pump.Fault(kind, FAULT_START, FAULT_SECONDS, severity, FAULT_RAMP)
                 for raised, cleared in bundle.alarms(bundle.scores(rows(seed, RUN_SECONDS, [fault]))):
                     if fault.start <= raised <= fault.end:
                         delays.append(raised - fault.start)
