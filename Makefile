@@ -6,19 +6,20 @@ DESTDIR ?=
 # Static: a box needs no Swift runtime beside it.
 RELEASE := -c release --static-swift-stdlib
 TEST_PYTHON := .build-python/bin/python
+MALLOC_COUNTER := .build-tests/malloc_counter.so
 
 .PHONY: help demo test lint format build bench bench-inference bench-pipeline bench-skab install clean packages-build packages-demo packages-test
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: packages-demo build ## Simulated pumps, alerts on the terminal; DEMO_SECONDS=30 ends by itself
 	@python3 scripts/demo/demo.py --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
 
-test: packages-test build $(TEST_PYTHON) ## All tests, with real brokers on loopback
-	EDGE_AGENT_PYTHON="$(CURDIR)/$(TEST_PYTHON)" EDGE_AGENT_BINARY="$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" \
-	  $(SWIFT) test --disable-xctest $(TEST_FLAGS)
+test: packages-test build $(TEST_PYTHON) $(MALLOC_COUNTER) ## All tests, with real brokers on loopback
+	EDGE_AGENT_BINARY="$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" EDGE_AGENT_PYTHON="$(CURDIR)/$(TEST_PYTHON)" \
+	  EDGE_AGENT_MALLOC_COUNTER="$(CURDIR)/$(MALLOC_COUNTER)" $(SWIFT) test --disable-xctest $(TEST_FLAGS)
 
 lint: ## Format, forbidden constructs, sizes
 	@scripts/lint
@@ -58,6 +59,10 @@ packages-demo:
 
 packages-test:
 	@scripts/install-packages build demo test
+
+$(MALLOC_COUNTER): Tests/alloc/malloc_counter.c
+	mkdir -p $(@D)
+	clang -std=c11 -O2 -fPIC -shared -Wall -Wextra -Werror -o $@ $<
 
 $(TEST_PYTHON): scripts/tests/requirements.txt | packages-test
 	rm -rf .build-python
