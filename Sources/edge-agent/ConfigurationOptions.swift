@@ -4,7 +4,8 @@ internal import Glibc
 
 /// Where the configuration is, for the commands that read it.
 struct ConfigurationOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: "The configuration file; conf.d/*.yaml beside it goes over it.")
+    @Option(
+        name: .shortAndLong, help: "The configuration file; conf.d/*.yaml beside it goes over it.")
     var config = "/etc/edge-agent/edge-agent.yaml"
 
     /// Reads and checks it.
@@ -16,7 +17,7 @@ struct ConfigurationOptions: ParsableArguments {
     var environment: [String: String] {
         var variables: [String: String] = [:]
         // The array ends with NULL, its strings with NUL; nothing in this process changes them.
-        guard var entry = unsafe environ else { return variables }
+        var entry = unsafe environ
         while let text = unsafe entry.pointee {
             let pair = unsafe String(cString: text).split(
                 separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

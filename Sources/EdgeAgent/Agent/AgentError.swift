@@ -5,7 +5,7 @@ package import SensorIO
 package enum AgentError: Error, CustomStringConvertible {
     case stateDirectory(path: String, errorNumber: Int32)
     case outbox(OutboxError)
-    case passwordFile(path: String, errorNumber: Int32)
+    case secrets(ConfigurationError)
     /// A template of topics that cannot be used.
     case topic(key: String, text: String, TopicError)
     case bundle(pipeline: String, BundleError)
@@ -23,8 +23,7 @@ package enum AgentError: Error, CustomStringConvertible {
         case .outbox(.inUse(let path)):
             "outbox.path: another agent has \(path) open: give each its own agent.stateDirectory"
         case .outbox(let error): "outbox: \(error)"
-        case .passwordFile(let path, let number):
-            "passwordFile: \(path) cannot be read: \(Self.text(number))"
+        case .secrets(let error): "\(error)"
         case .topic(let key, let text, let error): "\(key): '\(text)': \(error)"
         case .bundle(let pipeline, let error): "pipelines.\(pipeline).model: \(error)"
         case .pipeline(let name, let error): "pipelines.\(name): \(error)"

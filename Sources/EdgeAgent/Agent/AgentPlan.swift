@@ -1,4 +1,3 @@
-internal import Glibc
 internal import SensorIO
 
 /// What an agent is made of, worked out from the configuration before anything is started.
@@ -33,18 +32,25 @@ package struct AgentPlan: Sendable {
         self.configuration = configuration
         let agent = configuration.agent.id
         self.agent = agent
+        let secrets: (passwords: [String: [UInt8]], warnings: [ConfigurationDiagnostic])
+        do throws(ConfigurationError) {
+            secrets = try loaded.readPasswords()
+        } catch {
+            throw .secrets(error)
+        }
         guard let uplinkBroker = configuration.uplinkBroker else {
             throw .mismatch(pipeline: "*", reason: "uplink.broker names no broker")
         }
         uplink = uplinkBroker.endpoint(
-            agent: agent, role: "uplink", password: try Self.password(of: uplinkBroker))
+            agent: agent, role: "uplink", password: secrets.passwords[uplinkBroker.name])
         statusTopic = try Self.constant(
             "status.topic", configuration.status.topic, bindings: ["agent": agent])
         var pipelines: [PipelinePlan] = []
-        var diagnostics = loaded.warnings
+        var diagnostics = loaded.warnings + secrets.warnings
         for (index, pipeline) in configuration.pipelines.enumerated() {
             let plan = try Self.plan(
-                pipeline, configuration, uplinkBroker: uplinkBroker, agent: agent)
+                pipeline, configuration, uplinkBroker: uplinkBroker, agent: agent,
+                passwords: secrets.passwords)
             diagnostics += loaded.diagnostics(ofPipeline: index, with: plan.bundle.manifest)
             pipelines.append(plan)
         }
@@ -57,7 +63,7 @@ package struct AgentPlan: Sendable {
 
     private static func plan(
         _ pipeline: PipelineConfiguration, _ configuration: Configuration,
-        uplinkBroker: BrokerConfiguration, agent: String
+        uplinkBroker: BrokerConfiguration, agent: String, passwords: [String: [UInt8]]
     ) throws(AgentError) -> PipelinePlan {
         let name = pipeline.name
         guard let broker = configuration.sensorBroker(of: pipeline) else {
@@ -79,10 +85,11 @@ package struct AgentPlan: Sendable {
             if let capture, captures.last == .some(nil) {
                 throw .mismatch(
                     pipeline: name,
-                    reason: "payload.channelFromTopic: '\(capture)' is no capture of \(filter.text)")
+                    reason: "payload.channelFromTopic: '\(capture)' is no capture of \(filter.text)"
+                )
             }
         }
-        let password = try password(of: broker)
+        let password = passwords[broker.name]
         let rule: AlarmRule?
         do throws(AlarmRuleError) {
             rule = try pipeline.alarm.alarmRule(over: bundle.manifest)
@@ -152,23 +159,5 @@ package struct AgentPlan: Sendable {
         _ key: String, _ text: String, bindings: [String: String]
     ) throws(AgentError) -> String {
         try template(key, text, bindings, variables: []).constantTopic ?? text
-    }
-
-    /// The content of a broker's password file, a line end at its end left out.
-    private static func password(
-        of broker: BrokerConfiguration
-    ) throws(AgentError) -> [UInt8]? {
-        guard let path = broker.passwordFile else { return nil }
-        do throws(BundleError) {
-            var bytes = try BundleFiles.read(path: path, maximumBytes: 64 << 10)
-            if bytes.last == 0x0A { bytes.removeLast() }
-            if bytes.last == 0x0D { bytes.removeLast() }
-            return bytes
-        } catch {
-            guard case .unreadable(_, let number) = error else {
-                throw .passwordFile(path: path, errorNumber: EINVAL)
-            }
-            throw .passwordFile(path: path, errorNumber: number)
-        }
     }
 }

@@ -50,7 +50,8 @@ struct Monitor: Service {
                 // The broker may come later than the box: keep systemd from giving up.
                 notifier.send(
                     .extendTimeout(microseconds: 30_000_000),
-                    .status("waiting for the broker: \(waiting.map(\.name).joined(separator: ", "))"))
+                    .status(
+                        "waiting for the broker: \(waiting.map(\.name).joined(separator: ", "))"))
             }
             return false
         }
