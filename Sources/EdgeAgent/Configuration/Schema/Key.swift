@@ -15,11 +15,12 @@ extension Key where Root: ConfigurationSection {
         _ name: String, _ path: Place<Value>, _ kind: ScalarKind<Value>,
         _ summary: String, isRequired: Bool = false, defaultText: String? = nil
     ) -> Key {
-        let defaultText = defaultText ?? kind.format(Root()[keyPath: path])
+        let text = defaultText ?? kind.format(Root()[keyPath: path])
         return Key(
             description: KeyDescription(
                 name: name, summary: summary, shape: .scalar(kind.description),
-                isRequired: isRequired, defaultText: isRequired ? nil : defaultText),
+                isRequired: isRequired, defaultText: isRequired ? nil : text,
+                isDefaultLiteral: defaultText == nil),
             read: { node, keyPath, root, reader in
                 if let value = reader.scalar(node, keyPath, kind) { root[keyPath: path] = value }
             })

@@ -20,6 +20,8 @@ package struct KeyDescription: Sendable {
     package var isRequired: Bool
     /// The default as it would be written, or a sentence in words; nil for required keys.
     package var defaultText: String?
+    /// Whether `defaultText` is what one could write, and no sentence.
+    package var isDefaultLiteral = false
 
     /// What an error says is expected.
     var expectation: String {

@@ -95,7 +95,7 @@ extension ScalarKind {
                 typeName: "choice",
                 expectation: "one of " + names.joined(separator: ", "),
                 range: names.joined(separator: ", "),
-                schema: JSONValue.members(["enum": .array(names.map { .string($0) })])),
+                schema: JSONValue.members(["enum": .array(names.flatMap(schemaValues))])),
             parse: { (text, _, _) throws(ScalarProblem) in
                 if let match = pairs.first(where: { $0.0 == text }) { return match.1 }
                 guard let nearest = NearestKey.find(text, among: names) else { return nil }
@@ -104,6 +104,13 @@ extension ScalarKind {
                         + " found '\(YAMLNode.excerpt(text))'; did you mean '\(nearest)'?")
             },
             format: { value in pairs.first { $0.1 == value }?.0 ?? "" })
+    }
+
+    /// What a word is to a reader of JSON Schema: `5` without quotes is a number there.
+    private static func schemaValues(_ word: String) -> [JSONValue] {
+        if let integer = Int64(word) { return [.string(word), .integer(integer)] }
+        if let number = Double(word) { return [.string(word), .number(number)] }
+        return [.string(word)]
     }
 
     /// A text that another type reads, and refuses with a sentence.
