@@ -37,11 +37,20 @@ let package = Package(
         .library(name: "SensorIO", targets: ["SensorIO"]),
         .library(name: "InferenceRuntime", targets: ["InferenceRuntime"]),
     ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    ],
     targets: [
         // System libraries: one module a library, touched by one Swift file each.
         .systemLibrary(
             name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
-        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
         // C and C++ of our own.
@@ -57,19 +66,39 @@ let package = Package(
             name: "SensorIO", dependencies: ["CMosquitto", "CSQLite", "CSimdjson", "CLinuxShims"],
             swiftSettings: swift),
         .target(
-            name: "EdgeAgent", dependencies: ["InferenceRuntime", "SensorIO", "CYAML", "CLinuxShims"],
+            name: "EdgeAgent",
+            dependencies: [
+                "InferenceRuntime", "SensorIO", "CYAML", "CCrypto", "CLinuxShims",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: swift),
         .executableTarget(
-            name: "edge-agent", dependencies: ["EdgeAgent"], swiftSettings: swift),
+            name: "edge-agent",
+            dependencies: [
+                "EdgeAgent",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swift),
+
+        // Measures a model in a process of its own; called by Benchmarks/inference/run.
+        .executableTarget(
+            name: "inference-bench", dependencies: ["InferenceRuntime"],
+            path: "Benchmarks/inference/runner", swiftSettings: testSwift),
 
         // Tests.
+        .target(
+            name: "CAllocationCounter", path: "Tests/CAllocationCounter", cSettings: c),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: testSwift),
         .testTarget(
             name: "InferenceRuntimeTests",
             dependencies: ["InferenceRuntime", "CInferenceKernels", "TestSupport"],
             resources: [.copy("Fixtures")], swiftSettings: testSwift),
         .testTarget(
-            name: "SensorIOTests", dependencies: ["SensorIO", "TestSupport"],
+            name: "SensorIOTests",
+            dependencies: ["SensorIO", "TestSupport", "CAllocationCounter"],
             swiftSettings: testSwift),
         .testTarget(
             name: "EdgeAgentTests", dependencies: ["EdgeAgent", "TestSupport"],
