@@ -120,7 +120,7 @@ struct AgentEndToEndTests {
         let plant = try TestBroker()
         let uplink = try TestBroker { $0.isPersistent = true }
         let yaml = TestAgent.yaml(
-            plant,
+            plant, pipeline: "onOverrun: evaluate",  // Each of the readings that come in one burst.
             top: """
                   uplink: { host: localhost, port: \(uplink.port), reconnect: { initial: 100ms, maximum: 500ms } }
                 sensors: { broker: local }
