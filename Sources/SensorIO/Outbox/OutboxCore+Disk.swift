@@ -70,6 +70,7 @@ extension OutboxCore {
             fresh.removeAll()
         }
         for id in batch.deletes { forgetRow(id, deletable.removeValue(forKey: id)) }
+        dropLoaded(batch.deletes)
         refusals.removeFirst(min(batch.quarantines.count, refusals.count))
         attemptChanges.removeAll()
         uncountedDrops.removeAll()
@@ -93,6 +94,17 @@ extension OutboxCore {
             countDrop(record.recordClass, .quarantineFull, 1)
         }
         boundMemory()
+    }
+
+    /// Rows that were read and then deleted must not be sent. It is rare: normally they are long passed.
+    private mutating func dropLoaded(_ deleted: [Int64]) {
+        guard loadedIndex < loaded.count, let last = deleted.last,
+            last >= loaded[loadedIndex].id
+        else { return }
+        let gone = Set(deleted)
+        loaded.removeFirst(loadedIndex)
+        loadedIndex = 0
+        loaded.removeAll { gone.contains($0.id) }
     }
 
     private mutating func forgetRow(_ id: Int64, _ hash: UInt64?) {

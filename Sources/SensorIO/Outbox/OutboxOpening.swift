@@ -21,7 +21,7 @@ struct OutboxOpening {
             store = try OutboxStore(configuration: configuration)
             start = try store.beginBoot(now: now)
         } catch {
-            guard error.kind == .corrupt else { throw error }
+            guard error.isDamageAtOpening else { throw error }
             events.append(try salvage.run(reason: error, now: now))
             store = try OutboxStore(configuration: configuration)
             start = try store.beginBoot(now: now)

@@ -101,9 +101,9 @@ final class OutboxStore {
         let version = try connection.integer("PRAGMA user_version") ?? 0
         let identifier = try connection.integer("PRAGMA application_id") ?? 0
         guard version <= schemaVersion, isNew || identifier == applicationIdentifier else {
-            // Not ours, or of a newer agent: left alone.
+            // Not ours, or of a newer agent: left alone. SQLITE_MISMATCH, which nothing else here gives.
             throw SQLiteError(
-                operation: "open", code: 1,
+                operation: "open", code: 20,
                 text: "the database has schema version \(version) and application id \(identifier)")
         }
         if isNew {
@@ -112,7 +112,7 @@ final class OutboxStore {
         }
         guard try connection.text("PRAGMA journal_mode = WAL") == "wal" else {
             throw SQLiteError(
-                operation: "journal_mode", code: 1,
+                operation: "journal_mode", code: 14,
                 text: "the file system does not allow a write-ahead log")
         }
         try connection.execute(
@@ -123,7 +123,7 @@ final class OutboxStore {
             """)
         guard try connection.integer("PRAGMA synchronous") == 2 else {
             throw SQLiteError(
-                operation: "synchronous", code: 1, text: "commits cannot be made durable")
+                operation: "synchronous", code: 14, text: "commits cannot be made durable")
         }
         if version < schemaVersion { try migrate(connection) }
     }

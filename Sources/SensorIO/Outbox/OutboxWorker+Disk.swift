@@ -74,6 +74,8 @@ extension OutboxWorker {
         guard now >= core.diskRetryAt else { return false }
         do throws(SQLiteError) {
             if hasOpened {
+                let salvage = OutboxSalvage(configuration: configuration)
+                try salvage.finishInterrupted()
                 let store = try OutboxStore(configuration: configuration)
                 // Everything that is only in the log, and perhaps only in the kernel's memory after a failed
                 // fsync, is written and synchronised anew before anything is built on it.
@@ -88,7 +90,11 @@ extension OutboxWorker {
             }
         } catch {
             store = nil
-            diskFailed(error)
+            if error.isDamageAtOpening {
+                salvage(error)
+            } else {
+                diskFailed(error)
+            }
             return store != nil
         }
         scan()

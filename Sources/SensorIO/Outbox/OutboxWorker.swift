@@ -9,8 +9,8 @@ final class OutboxWorker {
     let session: MQTTSession
     let shared: OutboxShared
     let onEvent: (OutboxEvent) -> Void
-    /// Held for as long as the thread lives.
-    private let lock: OutboxLock
+    /// Held for as long as the thread uses the database.
+    private var lock: OutboxLock?
     private let offline: OutboxStatusMessage?
 
     var core: OutboxCore
@@ -318,6 +318,7 @@ final class OutboxWorker {
         }
         session.stop(timeoutNanoseconds: 1_000_000_000)
         closeStore()
+        lock = nil
         for event in core.takeEvents() { self.report(event) }
         refreshMetrics()
         shared.state.withLock { $0.report = report }
