@@ -99,6 +99,8 @@ typedef struct ik_tile_conv {
     const int32_t *pixel_output;  ///< [pixels]: bytes from the output's origin.
     const int32_t *segments;      ///< [segment_count]: bytes from the window's origin.
     int32_t pixels, segment_count, segment_groups, channels, block;
+    int32_t row_pixels;   ///< Output pixels of a row; conv_strip only.
+    int32_t pixel_bytes;  ///< Bytes from one input pixel to the next; conv_strip only.
     ik_requantization requantization;
 } ik_tile_conv;
 
@@ -193,6 +195,9 @@ typedef struct ik_tile_functions {
     ik_run_function gemv;       ///< One pixel, one segment; weights packed by ik_pack_gemv.
     ik_run_function depthwise;
     ik_run_function add;
+    /// Kernels 3 wide that move by 1, over a multiple of 4 channels; weights packed with 3 taps.
+    /// NULL where it would not pay.
+    ik_run_function conv_strip;
 } ik_tile_functions;
 
 /// The kernels of one instruction set, and the layout they want.
@@ -226,6 +231,7 @@ typedef struct ik_packing {
     const float *multiplier;
     int32_t channels, segments, segment_bytes;
     int32_t block;         ///< Channels of a block. A GEMV's last channels are in blocks of 16.
+    int32_t taps;          ///< Kernel columns that lie together for each 4-byte group; else 1.
     int32_t vector_bytes;  ///< Of the kernel set.
     int32_t zero_point;    ///< As the input is stored.
 } ik_packing;
@@ -233,6 +239,9 @@ typedef struct ik_packing {
 /// Fills zeroed memory: weights of ceil(channels / block) * block * segments * groups * 4 bytes,
 /// bias and multiplier of as many channels.
 void ik_pack_conv(const ik_packing *p, int8_t *weights, int32_t *bias, float *multiplier);
+
+/// Output pixels of a row that conv_strip needs at least, for a block.
+int32_t ik_least_strip(int32_t block);
 
 /// As ik_pack_conv for one segment, with channels rounded up to 16.
 void ik_pack_gemv(const ik_packing *p, int8_t *weights, int32_t *bias, float *multiplier);
