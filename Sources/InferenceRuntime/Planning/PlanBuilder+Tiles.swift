@@ -88,9 +88,10 @@ extension PlanBuilder {
     ) throws(ModelError) {
         let channels = tile.outputChannels
         let padded = (channels + 15) & ~15
-        let block = [64, 32, 16].first {
-            unsafe padded % $0 == 0 && $0 <= Int(kernels.largest_block)
-        } ?? 16
+        let block =
+            [64, 32, 16].first {
+                unsafe padded % $0 == 0 && $0 <= Int(kernels.largest_block)
+            } ?? 16
         let isStrip = usesStrips(tile, block)
         let (segments, segmentBytes) = segments(tile, from, mergesRows: !isStrip)
         let pixels = pixels(tile.geometry, from, to)
