@@ -7,8 +7,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 
 void els_set_thread_name(const char *name) {
     char kept[16];
@@ -37,4 +39,16 @@ int els_lock_memory(void) {
 void els_tcp_quick_ack(int socket) {
     int one = 1;
     setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
+}
+
+int els_eventfd(void) {
+    return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+}
+
+int els_poll(struct pollfd *descriptors, size_t count, int64_t timeout_nanoseconds) {
+    struct timespec timeout = {
+        .tv_sec = timeout_nanoseconds / 1000000000,
+        .tv_nsec = timeout_nanoseconds % 1000000000,
+    };
+    return ppoll(descriptors, count, timeout_nanoseconds < 0 ? NULL : &timeout, NULL);
 }

@@ -207,15 +207,21 @@ ejs_status read_samples(ejs_payload &reader, od::value &value, size_t &samples) 
     }
     od::array array;
     if (auto error = value.get_array().get(array)) return status_of(error);
+    bool are_objects = true;
     for (auto result : array) {
         od::value element;
         if (auto error = std::move(result).get(element)) return status_of(error);
         if (samples == reader.maximum_samples) return EJS_TOO_MANY_SAMPLES;
-        if (*element.raw_json_token().data() != '{') return EJS_WRONG_ROOT;
+        const bool is_object = *element.raw_json_token().data() == '{';
+        are_objects = are_objects && is_object;
         begin_sample(reader, samples);
-        if (auto status = read(reader, element, document, reader.maximum_depth)) return status;
+        if (auto status = read(reader, element, is_object ? document : nullptr,
+                               reader.maximum_depth)) {
+            return status;
+        }
         samples++;
     }
+    if (!are_objects) return EJS_WRONG_ROOT;
     return samples == 0 ? EJS_EMPTY : EJS_OK;
 }
 
@@ -282,14 +288,17 @@ ejs_status ejs_payload_read(ejs_payload *reader, const void *bytes, size_t count
     ejs::od::array root;
     if (auto error = document.get_array().get(root)) return ejs::status_of(error);
     size_t documents = 0;
+    ejs_status status = EJS_OK;
     for (auto result : root) {
         ejs::od::value value;
         if (auto error = std::move(result).get(value)) return ejs::status_of(error);
         if (documents++ == 1) return EJS_SYNTAX;
-        if (auto status = ejs::read_samples(*reader, value, *samples)) return status;
+        status = ejs::read_samples(*reader, value, *samples);
+        // These two say what the document is; whether it is one is known at its end.
+        if (status != EJS_OK && status != EJS_WRONG_ROOT && status != EJS_EMPTY) return status;
     }
     if (!ejs::Source::is_at_end(document)) return EJS_SYNTAX;
-    return documents == 0 ? EJS_EMPTY : EJS_OK;
+    return documents == 0 ? EJS_EMPTY : status;
 }
 
 const ejs_reading *ejs_payload_readings(const ejs_payload *reader) {

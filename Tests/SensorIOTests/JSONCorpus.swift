@@ -1,6 +1,7 @@
 import TestSupport
 
-/// Documents for differential tests: generated ones, and the same with a byte changed, lost or doubled.
+/// Documents for differential tests: generated ones, and the same with a byte changed, lost or
+/// doubled.
 struct JSONCorpus {
     private var generator: SeededGenerator
 
@@ -27,6 +28,14 @@ struct JSONCorpus {
             }
         }
         return bytes
+    }
+
+    /// Whether an array ends in a comma, or may: Foundation's reader takes that, RFC 8259 does not.
+    static func mayHaveTrailingComma(_ bytes: [UInt8]) -> Bool {
+        let dense = bytes.filter { !Array(" \t\r\n".utf8).contains($0) }
+        return zip(dense, dense.dropFirst()).contains {
+            $0 == UInt8(ascii: ",") && $1 == UInt8(ascii: "]")
+        }
     }
 
     mutating func number() -> String {

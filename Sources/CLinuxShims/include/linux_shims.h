@@ -1,6 +1,7 @@
 #pragma once
 // The few Linux calls that Swift cannot see: macros, and functions behind _GNU_SOURCE.
 
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,3 +19,9 @@ int els_lock_memory(void);
 
 /// Asks the kernel to acknowledge what `socket` received at once. Not sticky: call after each read.
 void els_tcp_quick_ack(int socket);
+
+/// Opens an eventfd, non-blocking and closed on exec. Returns -1 with errno on failure.
+int els_eventfd(void);
+
+/// ppoll without a signal mask: waits at most `timeout_nanoseconds`, for ever if negative.
+int els_poll(struct pollfd *descriptors, size_t count, int64_t timeout_nanoseconds);

@@ -113,7 +113,9 @@ package struct AlarmRule: Sendable, Equatable {
     /// The threshold whose crossing gives `severity`: of the highest band not above it.
     package func raiseAbove(for severity: Severity) -> Float {
         var threshold = thresholds[0]
-        for band in 0..<bandCount where severities[band] <= severity { threshold = thresholds[band] }
+        for band in 0..<bandCount where severities[band] <= severity {
+            threshold = thresholds[band]
+        }
         return threshold
     }
 

@@ -47,6 +47,21 @@ package struct AlarmState: Sendable, Equatable {
     /// Makes an idle alarm.
     package init() {}
 
+    /// Makes an alarm as it was saved.
+    init(
+        severity: Severity?, raisedAtNanoseconds: Int64, raisedBy: EventReference,
+        labelIndex: Int16, reminderDueNanoseconds: UInt64, clearCount: UInt16,
+        bandCounts: InlineArray<4, UInt16>
+    ) {
+        self.severity = severity
+        self.raisedAtNanoseconds = raisedAtNanoseconds
+        self.raisedBy = raisedBy
+        self.labelIndex = labelIndex
+        self.reminderDueNanoseconds = reminderDueNanoseconds
+        self.clearCount = clearCount
+        self.bandCounts = bandCounts
+    }
+
     /// True from `.raise` to `.clear`.
     package var isRaised: Bool { severity != nil }
 

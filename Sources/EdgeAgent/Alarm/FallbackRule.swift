@@ -37,7 +37,8 @@ package struct FallbackRule: Sendable, Equatable {
     package func evaluate(
         _ features: UnsafeBufferPointer<Float>
     ) -> (value: Float, observation: AlarmObservation)? {
-        precondition(featureIndex < features.count, "A fallback rule names a feature that is not there.")
+        precondition(
+            featureIndex < features.count, "A fallback rule names a feature that is not there.")
         let value = unsafe features[featureIndex]
         guard value.isFinite else { return nil }
         let (holds, isClear) =

@@ -35,7 +35,6 @@ package enum ScoreOutcome: Sendable, Equatable {
 /// Why a score cannot be computed from a model.
 package enum ScorerError: Error, Equatable, CustomStringConvertible {
     case sizesDiffer(inputCount: Int, outputCount: Int)
-    case channelMapSize(expected: Int, actual: Int)
     case channelOutOfRange(feature: Int, channel: Int, channelCount: Int)
     case outputOutOfRange(index: Int, outputCount: Int)
     case noAlarmClasses
@@ -46,8 +45,6 @@ package enum ScorerError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .sizesDiffer(let inputCount, let outputCount):
             "a reconstruction must be as large as its input: \(inputCount) in, \(outputCount) out"
-        case .channelMapSize(let expected, let actual):
-            "\(actual) features have a channel, the model takes \(expected)"
         case .channelOutOfRange(let feature, let channel, let channelCount):
             "feature \(feature) belongs to channel \(channel) of \(channelCount)"
         case .outputOutOfRange(let index, let outputCount):

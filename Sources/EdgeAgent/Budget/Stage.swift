@@ -35,6 +35,12 @@ package struct StageTimes: Sendable, Equatable {
         set { nanoseconds[stage.rawValue] = newValue }
     }
 
+    /// - Units: nanoseconds. By the stage's raw value, for loops.
+    subscript(index: Int) -> UInt64 {
+        get { nanoseconds[index] }
+        set { nanoseconds[index] = newValue }
+    }
+
     /// All stages together: from readable to handed to the kernel.
     package var totalNanoseconds: UInt64 {
         var sum: UInt64 = 0

@@ -54,6 +54,8 @@ package enum ClearReason: UInt8, Sendable {
     case evicted
     /// The pipeline is no longer configured.
     case removed
+    /// The agent has started anew and does not know the alarm any more.
+    case restarted
 
     /// The name as it stands in events.
     package var name: StaticString {
@@ -61,6 +63,7 @@ package enum ClearReason: UInt8, Sendable {
         case .recovered: "recovered"
         case .evicted: "evicted"
         case .removed: "removed"
+        case .restarted: "restarted"
         }
     }
 }
@@ -130,9 +133,11 @@ package struct AlertEvent: Sendable {
     ///
     /// - Parameter state: the alarm's state after a raise, escalation or reminder (for a raise the
     ///   event becomes its own `raisedBy`), and before a clear.
+    /// - Parameter fallback: the fallback rule if it decided; then the threshold is its own.
     package init(
         _ transition: AlertTransition, sequence: UInt64, boot: UInt64, evaluation: Evaluation,
-        state: AlarmState, rule: AlarmRule, contributors: Contributors = .init()
+        state: AlarmState, rule: AlarmRule, fallback: FallbackRule? = nil,
+        contributors: Contributors = .init()
     ) {
         let severity = state.severity ?? .warning
         self.transition = transition
@@ -141,7 +146,12 @@ package struct AlertEvent: Sendable {
         timeNanoseconds = evaluation.timeNanoseconds
         clock = evaluation.clock
         self.severity = severity
-        threshold = transition == .cleared ? rule.clearBelow : rule.raiseAbove(for: severity)
+        let isCleared = transition == .cleared
+        if let fallback, evaluation.origin == .fallback {
+            threshold = isCleared ? fallback.clearThreshold : fallback.threshold
+        } else {
+            threshold = isCleared ? rule.clearBelow : rule.raiseAbove(for: severity)
+        }
         labelIndex = state.labelIndex
         self.contributors = contributors
         raisedAtNanoseconds = state.raisedAtNanoseconds

@@ -7,7 +7,7 @@ extension JSONWriter {
     }
 
     /// Writes a string from bytes that should be UTF-8; what is not becomes U+FFFD.
-    package mutating func string(_ bytes: Span<UInt8>) {
+    package mutating func string(_ bytes: [UInt8]) {
         separate()
         unsafe bytes.withUnsafeBytes { unsafe quote($0) }
         endValue()

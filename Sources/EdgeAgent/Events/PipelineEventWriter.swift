@@ -7,6 +7,8 @@ package struct PipelineEventWriter: ~Copyable {
     private let identity: EventIdentity
     private var json: JSONWriter
     private var historicalOffset = -1
+    /// The size of the buffer: no message is larger.
+    package let capacityBytes: Int
 
     /// Allocates the buffer.
     ///
@@ -14,6 +16,7 @@ package struct PipelineEventWriter: ~Copyable {
     package init(identity: EventIdentity, capacityBytes: Int) {
         self.identity = identity
         json = JSONWriter(capacityBytes: capacityBytes)
+        self.capacityBytes = capacityBytes
     }
 
     /// A size in which every message of this pipeline fits.
@@ -24,7 +27,8 @@ package struct PipelineEventWriter: ~Copyable {
     ) -> Int {
         // A byte of the key takes six when it is a control character. Names, numbers of at most 24
         // characters and timestamps of 29 take less than 1 500 in the longest message.
-        let names = identity.agentPrefix.count * 2 + identity.source.count
+        let names =
+            identity.agentPrefix.count * 2 + identity.source.count
             + identity.agent.count + identity.pipeline.count + model.model.count
             + model.longestLabelBytes * 2
         let contributors = Contributors.maximumCount * (model.longestChannelBytes + 48)
@@ -56,7 +60,11 @@ package struct PipelineEventWriter: ~Copyable {
         json.key("severity")
         json.string(event.severity.name)
         json.key("score")
-        if let evaluation = event.evaluation { json.number(evaluation.score.value) } else { json.null() }
+        if let evaluation = event.evaluation {
+            json.number(evaluation.score.value)
+        } else {
+            json.null()
+        }
         json.key("threshold")
         json.number(event.threshold)
         json.key("label")
@@ -120,7 +128,11 @@ package struct PipelineEventWriter: ~Copyable {
         json.key("severity")
         json.string(event.severity.name)
         json.key("score")
-        if let evaluation = event.evaluation { json.number(evaluation.score.value) } else { json.null() }
+        if let evaluation = event.evaluation {
+            json.number(evaluation.score.value)
+        } else {
+            json.null()
+        }
         json.key("threshold")
         json.number(event.threshold)
         json.key("label")

@@ -1,0 +1,117 @@
+package import Logging
+package import SensorIO
+
+/// Turns what the threads have to say into lines of the log.
+package struct NoticeLog: Sendable {
+    private let logger: Logger
+
+    package init(logger: Logger) { self.logger = logger }
+
+    package func write(_ notice: PipelineNotice, pipeline: String) {
+        var logger = logger
+        logger[metadataKey: "pipeline"] = "\(pipeline)"
+        switch notice {
+        case .sensors(let state): write(state, of: "sensors", logger)
+        case .alerts(let state): write(state, of: "alerts", logger)
+        case .subscription(let event): write(event, logger)
+        case .rejected(let cause, let topic, let count, let suppressed):
+            logger.warning(
+                "messages cannot be used: \(cause.name)",
+                metadata: [
+                    "topic": "\(topic)", "count": "\(count)", "notShown": "\(suppressed)",
+                ])
+        case .alarm(let transition, let asset, let severity, let score):
+            logger.notice(
+                "alarm \(transition.name)",
+                metadata: [
+                    "asset": "\(asset)", "severity": "\(severity.name)", "score": "\(score)",
+                ])
+        case .agentAlert(let label, let transition, let value, let limit):
+            logger.warning(
+                "\(label.name) \(transition.name)",
+                metadata: ["value": "\(value)", "limit": "\(limit)"])
+        case .undeliverable(let asset, let reason):
+            logger.error("an event was not sent: \(reason)", metadata: ["asset": "\(asset)"])
+        case .outboxBehind(let isBehind):
+            if isBehind {
+                logger.warning(
+                    "the outbox is behind: no readings are taken until it has room")
+            } else {
+                logger.notice("the outbox has room again: readings are taken")
+            }
+        case .scheduling(let operation, let number):
+            logger.error(
+                "the thread's scheduling could not be set: see systemd/real-time.conf.example",
+                metadata: ["operation": "\(operation)", "errno": "\(number)"])
+        }
+    }
+
+    package func write(_ event: OutboxEvent) {
+        switch event {
+        case .dropped(let recordClass, let cause, let count):
+            logger.error(
+                "records were given up: \(cause.name)",
+                metadata: ["class": "\(recordClass)", "count": "\(count)"])
+        case .quarantined(let topic, let sequence, let boot, let reason):
+            logger.error(
+                "the broker refuses a record, which is put aside",
+                metadata: [
+                    "topic": "\(topic)", "record": "\(boot)/\(sequence)", "reason": "\(reason)",
+                ])
+        case .diskFailed(let error):
+            logger.error("the outbox cannot be written, records are kept in memory: \(error)")
+        case .diskRecovered:
+            logger.notice("the outbox can be written again")
+        case .salvaged(let path, let records, let quarantined, let reason):
+            logger.error(
+                "the outbox was damaged: \(reason)",
+                metadata: [
+                    "records": "\(records)", "quarantined": "\(quarantined)",
+                    "movedTo": "\(path)",
+                ])
+        case .bootNumberIsRandom(let error):
+            logger.error("the number of this start could not be stored, it is random: \(error)")
+        case .uplinkChanged(let isConnected, let error):
+            if isConnected {
+                logger.notice("uplink connected")
+            } else {
+                logger.warning(
+                    "uplink lost, records are kept: \(error.map { "\($0)" } ?? "closed")")
+            }
+        }
+    }
+
+    private func write(_ state: MQTTSessionState, of session: String, _ logger: Logger) {
+        switch state {
+        case .idle, .connecting, .stopped: logger.debug("\(session) session: \(state)")
+        case .connected(let sessionPresent):
+            logger.notice(
+                "\(session) session connected",
+                metadata: ["brokerKeptSession": "\(sessionPresent)"])
+        case .disconnected(let error, let retry):
+            logger.warning(
+                "\(session) session lost: \(error)",
+                metadata: ["retryInSeconds": "\(Double(retry / 10_000_000) / 100)"])
+        }
+    }
+
+    private func write(_ event: MQTTSubscriptionEvent, _ logger: Logger) {
+        switch event {
+        case .granted(let subscription, let quality):
+            if quality.rawValue < subscription.qualityOfService.rawValue {
+                logger.warning(
+                    "the broker grants a lower QoS: readings may be lost",
+                    metadata: ["filter": "\(subscription.filter)", "qos": "\(quality.rawValue)"])
+            } else {
+                logger.info("subscribed", metadata: ["filter": "\(subscription.filter)"])
+            }
+        case .refused(let subscription, let error, let retry):
+            logger.error(
+                "subscription refused: \(error)",
+                metadata: [
+                    "filter": "\(subscription.filter)",
+                    "retryInSeconds": "\(Double(retry / 10_000_000) / 100)",
+                ])
+        }
+    }
+}

@@ -1,0 +1,28 @@
+/// Which of the agent's own alerts a thread has raised, and by which events.
+///
+/// - Thread: one at a time.
+struct AgentAlertStates {
+    private struct Raised {
+        var atNanoseconds: Int64 = 0
+        var by = EventReference(boot: 0, sequence: 0)
+    }
+
+    private var raised = [Raised](repeating: Raised(), count: AgentAlertLabel.allCases.count)
+
+    /// Makes an alert of a transition; a clear names the raise it ends.
+    mutating func makeAlert(
+        _ label: AgentAlertLabel, _ transition: AlertTransition, sequence: UInt64, boot: UInt64,
+        timeNanoseconds: Int64, clock: ClockState, value: Double, limit: Double
+    ) -> AgentAlert {
+        let index = Int(label.rawValue)
+        if transition == .raised {
+            raised[index] = Raised(
+                atNanoseconds: timeNanoseconds,
+                by: EventReference(boot: boot, sequence: sequence))
+        }
+        return AgentAlert(
+            label, transition, sequence: sequence, timeNanoseconds: timeNanoseconds, clock: clock,
+            value: value, limit: limit, raisedAtNanoseconds: raised[index].atNanoseconds,
+            raisedBy: raised[index].by)
+    }
+}

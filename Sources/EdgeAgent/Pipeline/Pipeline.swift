@@ -1,0 +1,263 @@
+internal import CLinuxShims
+internal import Glibc
+package import SensorIO
+internal import Synchronization
+
+/// One way from sensor topics to alerts: one thread, one sensor session, one model, many assets.
+///
+/// Each turn of its loop waits for the network, reads every packet that is there into the windows,
+/// evaluates each window that is due once, and publishes. Nothing queues up inside.
+///
+/// Nothing that was decided is lost: every record goes to the outbox's lane before it is published,
+/// and while one of them is neither acknowledged by the broker nor on disk, the sensor session
+/// writes nothing, and so acknowledges none of the readings that led to it.
+/// - Thread: made on any; `run()` and everything below it on the pipeline's own.
+@safe  // `keyBuffer`, `topicBuffer`, `features`, `outputs`, `decodeNanoseconds` and `raisedKeys` are allocated in
+// init with the sizes their uses are bounded by, and freed in deinit.
+package final class Pipeline {
+    package let settings: PipelineSettings
+    package let metrics: PipelineMetrics
+    package let budgetMetrics: BudgetMetrics
+    package let notices: NoticeBox
+
+    let sensors: MQTTSession
+    let alertSession: MQTTSession?
+    let lane: OutboxLane
+    let wallClock: WallClock
+    let control: PipelineControl
+
+    // MARK: Receiving
+    let router: TopicRouter
+    var captures = TopicCaptures()
+    let decoder: PayloadDecoder
+    let bank: WindowBank
+    let ledger: RejectionLedger
+    let keyBuffer: UnsafeMutableRawBufferPointer
+    /// How long the decoding of each asset's last message took.
+    let decodeNanoseconds: UnsafeMutablePointer<UInt32>
+
+    // MARK: Deciding
+    var model: PipelineModel
+    var budget: BudgetMonitor
+    var alarms: AlarmBank
+    /// The keys of assets with a raised alarm, kept beyond their eviction from the bank.
+    let raisedKeys: RaisedKeys
+    var failures = FailureMonitor()
+    var evaluations: UInt64 = 0
+
+    // MARK: Publishing
+    var events: PipelineEventWriter
+    var agentEvents: AgentEventWriter
+    let topicBuffer: UnsafeMutableRawBufferPointer
+    var inflight = InflightTable()
+    /// The last record published on this thread, and the last one that is the outbox's; see `holdsReadings`.
+    var lastLiveSequence: UInt64 = 0
+    var lastKeptSequence: UInt64 = 0
+    var agentAlerts = AgentAlertStates()
+
+    // MARK: The turn
+    var poll = PollSet(capacity: 8)
+    /// When the bytes that this turn reads became readable, at the earliest.
+    var readableAt: UInt64 = 0
+    var turnWallNanoseconds: Int64 = 0
+    /// When the socket was last found empty: what is there later has come since.
+    private var drainedAt: UInt64 = 0
+    private var isOutboxBehind = false
+    /// What the records of a turn may take in the lane, topics included.
+    let roomBytes: Int
+
+    /// Allocates all that the pipeline needs.
+    ///
+    /// - Parameters:
+    ///   - model: loaded, tested and within the budget.
+    ///   - lane: the pipeline's own; this object is its producer.
+    /// - Throws: `PipelineError`, when the settings do not fit the model or memory is short.
+    package init(
+        settings: PipelineSettings, model: PipelineModel, lane: OutboxLane, wallClock: WallClock,
+        control: PipelineControl
+    ) throws(PipelineError) {
+        self.settings = settings
+        self.lane = lane
+        self.wallClock = wallClock
+        self.control = control
+        metrics = PipelineMetrics()
+        notices = NoticeBox()
+        do {
+            sensors = try MQTTSession(
+                endpoint: settings.sensors,
+                subscriptions: settings.filters.map {
+                    MQTTSubscription(
+                        filter: $0.mqttFilter, qualityOfService: settings.qualityOfService)
+                })
+            alertSession = try settings.alerts.map { endpoint throws(MQTTError) in
+                try MQTTSession(endpoint: endpoint)
+            }
+        } catch {
+            throw .mqtt(error)
+        }
+        router = TopicRouter(settings.filters)
+        do {
+            decoder = try PayloadDecoder(settings.payload, channels: model.channels)
+        } catch {
+            throw .payload(error)
+        }
+        do {
+            bank = try WindowBank(
+                window: model.window, channelCount: model.channels.count,
+                timeAxis: decoder.timeAxis, limits: settings.assets)
+        } catch {
+            throw .window(error)
+        }
+        ledger = RejectionLedger()
+        unsafe keyBuffer = .allocate(byteCount: TopicKey.maximumBytes, alignment: 8)
+        unsafe decodeNanoseconds = .allocate(capacity: settings.assets.maximumAssets)
+        unsafe decodeNanoseconds.initialize(repeating: 0, count: settings.assets.maximumAssets)
+        raisedKeys = RaisedKeys(capacity: settings.assets.maximumAssets)
+        alarms = AlarmBank(capacity: settings.assets.maximumAssets, rule: model.alarmRule)
+        budget = BudgetMonitor(
+            budgetNanoseconds: settings.budgetNanoseconds, onOverrun: settings.onOverrun,
+            hasFallback: model.fallback != nil)
+        budgetMetrics = budget.metrics
+        let identity = EventIdentity(
+            agent: settings.agent, boot: settings.boot, pipeline: settings.name)
+        events = PipelineEventWriter(
+            identity: identity,
+            capacityBytes: PipelineEventWriter.requiredBytes(
+                identity: identity, model: model.eventModel,
+                maximumSubjectBytes: TopicKey.maximumBytes))
+        agentEvents = AgentEventWriter(
+            identity: EventIdentity(agent: settings.agent, boot: settings.boot),
+            maximumSubjectBytes: settings.name.utf8.count + 256)
+        unsafe topicBuffer = .allocate(byteCount: TopicFilter.maximumBytes + 1, alignment: 8)
+        // One evaluation's records: an alert, its state, a prediction, and the agent's own.
+        roomBytes = 4 * (events.capacityBytes + TopicKey.maximumBytes + 1024)
+        self.model = model
+        connectCallbacks()
+    }
+
+    deinit {
+        unsafe keyBuffer.deallocate()
+        unsafe topicBuffer.deallocate()
+        unsafe decodeNanoseconds.deallocate()
+    }
+
+    /// The callbacks hold the pipeline unowned: it owns the sessions, which run them on its thread.
+    private func connectCallbacks() {
+        sensors.onMessage = { [unowned self] message in receive(message) }
+        sensors.onStateChange = { [unowned self] state in sensorsChanged(state) }
+        sensors.onSubscription = { [unowned self] event in notices.post(.subscription(event)) }
+        alertSession?.onPublished = { [unowned self] identifier, reason in
+            published(identifier, reason)
+        }
+        alertSession?.onStateChange = { [unowned self] state in alertsChanged(state) }
+    }
+
+    // MARK: - The loop
+
+    /// Runs until `control.stop()`, then stops in good order.
+    func run() {
+        applyScheduling()
+        let start = MonotonicClock.nanoseconds
+        drainedAt = start
+        sensors.start(nowNanoseconds: start)
+        alertSession?.start(nowNanoseconds: start)
+        var turns: UInt64 = 0
+        while !control.isStopRequested {
+            turn()
+            turns &+= 1
+            metrics.set(.turns, turns)
+        }
+        stop()
+    }
+
+    private func turn() {
+        poll.removeAll()
+        let wakeIndex = poll.add(lane.wakeDescriptor, .readable)
+        // Without room for what an evaluation may decide, nothing is read: the broker keeps it.
+        let mayRead = lane.hasRoom(forBytes: roomBytes)
+        noteLane(isBehind: !mayRead)
+        if mayRead { sensors.appendPollDescriptors(to: &poll) }
+        alertSession?.appendPollDescriptors(to: &poll)
+        let before = MonotonicClock.nanoseconds
+        poll.wait(deadlineNanoseconds: bank.hasDueWindow && mayRead ? 0 : nextDeadline(before))
+        let now = MonotonicClock.nanoseconds
+        // A wait that did not block: the bytes may have been there since the socket was last empty.
+        readableAt = now &- before < 10_000 ? min(drainedAt, now) : now
+        turnWallNanoseconds = WallClock.nanoseconds
+        if !poll.readiness(at: wakeIndex).isEmpty { lane.drainWake() }
+
+        alertSession?.service(poll, nowNanoseconds: now)
+        if mayRead {
+            sensors.service(poll, nowNanoseconds: now)
+            drainedAt = MonotonicClock.nanoseconds
+            evaluateDueWindows()
+        }
+        metrics.set(.sensorsConnected, sensors.isReady ? 1 : 0)
+        tick(now: MonotonicClock.nanoseconds)
+        alertSession?.flush()
+        lane.flush()
+        lane.wantsWake = holdsReadings || !lane.isClear || !mayRead
+        sensors.holdsWrites = holdsReadings
+        sensors.flush()
+    }
+
+    /// While a record is neither acknowledged by the broker nor on disk, the readings that led to
+    /// it are not acknowledged either.
+    private var holdsReadings: Bool {
+        let durable = lane.durableSequence
+        return lastKeptSequence > durable || (lastLiveSequence > durable && !inflight.isEmpty)
+    }
+
+    /// Says once that the lane has no room, and once that it has again.
+    private func noteLane(isBehind: Bool) {
+        guard isBehind != isOutboxBehind else { return }
+        isOutboxBehind = isBehind
+        notices.post(.outboxBehind(isBehind: isBehind))
+    }
+
+    private func nextDeadline(_ now: UInt64) -> UInt64 {
+        var next = now &+ 1_000_000_000  // The budget's alert clears by time as well.
+        if let deadline = sensors.nextDeadlineNanoseconds { next = min(next, deadline) }
+        if let deadline = alertSession?.nextDeadlineNanoseconds { next = min(next, deadline) }
+        return next
+    }
+
+    private func stop() {
+        // What is in flight gets a moment for its PUBACK; what does not come is the outbox's.
+        var deadline = MonotonicClock.nanoseconds &+ 300_000_000
+        while let alertSession, !inflight.isEmpty, MonotonicClock.nanoseconds < deadline {
+            poll.removeAll()
+            alertSession.appendPollDescriptors(to: &poll)
+            poll.wait(deadlineNanoseconds: deadline)
+            alertSession.service(poll, nowNanoseconds: MonotonicClock.nanoseconds)
+            alertSession.flush()
+        }
+        handOver()
+        lane.flush()
+        deadline = MonotonicClock.nanoseconds &+ 500_000_000
+        while holdsReadings, MonotonicClock.nanoseconds < deadline {
+            lane.wantsWake = true
+            guard holdsReadings else { break }
+            poll.removeAll()
+            poll.add(lane.wakeDescriptor, .readable)
+            poll.wait(deadlineNanoseconds: deadline)
+            lane.drainWake()
+        }
+        sensors.holdsWrites = holdsReadings
+        sensors.flush()
+        alertSession?.stop()
+        sensors.stop()
+    }
+
+    private func applyScheduling() {
+        unsafe els_set_thread_name("pipe-\(settings.name)")
+        if let processor = settings.scheduling.processor {
+            let code = els_set_thread_affinity(Int32(clamping: processor))
+            if code != 0 { notices.post(.scheduling(operation: "pin", errorNumber: code)) }
+        }
+        if let priority = settings.scheduling.fifoPriority {
+            let code = els_set_thread_fifo(Int32(clamping: priority))
+            if code != 0 { notices.post(.scheduling(operation: "fifo", errorNumber: code)) }
+        }
+    }
+}
