@@ -71,6 +71,7 @@ let package = Package(
                 "InferenceRuntime", "SensorIO", "CYAML", "CCrypto", "CLinuxShims",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swift),
         .executableTarget(
@@ -81,6 +82,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swift),
+
+        // Measures a model in a process of its own; called by Benchmarks/inference/run.
+        .executableTarget(
+            name: "inference-bench", dependencies: ["InferenceRuntime"],
+            path: "Benchmarks/inference/runner", swiftSettings: testSwift),
 
         // Tests.
         .target(

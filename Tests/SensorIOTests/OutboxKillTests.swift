@@ -31,7 +31,7 @@ struct OutboxKillTests {
             configuration: OutboxConfiguration(
                 path: directory + "/outbox.db",
                 commitDelayNanoseconds: UInt64.random(in: 0...5_000_000, using: &random)),
-            uplink: endpoint, birth: nil, offline: nil, onEvent: { _ in })
+            uplink: { _ in OutboxUplink(endpoint: endpoint) }, onEvent: { _ in })
         let lane = try service.makeLane(name: "test", capacityBytes: 1 << 16)
         try service.start()
         let report = open(directory + "/durable", O_WRONLY | O_CREAT | O_APPEND, 0o600)

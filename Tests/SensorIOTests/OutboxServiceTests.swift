@@ -35,10 +35,15 @@ final class OutboxRig {
     func start() throws {
         let events = events
         service = try OutboxService(
-            configuration: configuration, uplink: endpoint,
-            birth: OutboxStatusMessage(topic: "edge/box/status", payload: Array("birth".utf8)),
-            offline: OutboxStatusMessage(topic: "edge/box/status", payload: Array("offline".utf8)),
-            onEvent: { events.append($0) })
+            configuration: configuration,
+            uplink: { _ in
+                OutboxUplink(
+                    endpoint: endpoint,
+                    birth: OutboxStatusMessage(
+                        topic: "edge/box/status", payload: Array("birth".utf8)),
+                    offline: OutboxStatusMessage(
+                        topic: "edge/box/status", payload: Array("offline".utf8)))
+            }, onEvent: { events.append($0) })
         lane = try service.makeLane(name: "test")
         try service.start()
     }

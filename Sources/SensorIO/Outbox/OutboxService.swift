@@ -19,27 +19,14 @@ package final class OutboxService: Sendable {
     /// A disk that cannot be written is no error: the outbox then works in memory and says so.
     ///
     /// - Parameters:
-    ///   - uplink: where records go; its will is what the broker publishes when the agent vanishes. Room for a
-    ///     few status messages is added to its send maximum.
-    ///   - birth: published, retained, first thing after each connect.
-    ///   - offline: published, retained, last thing before an orderly end.
+    ///   - uplink: where records go, made once the number of this start is known.
     ///   - onEvent: called on the outbox's thread (and on the caller's during init); must not block.
     /// - Throws: ``OutboxError``; no half of an outbox remains.
     package init(
-        configuration: OutboxConfiguration, uplink: MQTTEndpoint, birth: OutboxStatusMessage?,
-        offline: OutboxStatusMessage?, onEvent: @escaping @Sendable (OutboxEvent) -> Void
+        configuration: OutboxConfiguration, uplink: (OutboxBoot) -> OutboxUplink,
+        onEvent: @escaping @Sendable (OutboxEvent) -> Void
     ) throws(OutboxError) {
         let lock = try OutboxLock(path: configuration.path)
-        var endpoint = uplink
-        endpoint.sendMaximum = UInt16(clamping: configuration.window + 4)
-        let session: MQTTSession
-        let doorbell: OutboxDoorbell
-        do throws(MQTTError) {
-            session = try MQTTSession(endpoint: endpoint)
-            doorbell = try OutboxDoorbell()
-        } catch {
-            throw .uplink(error)
-        }
         let now = OutboxClockReading.now()
         var opening: OutboxOpening?
         do throws(SQLiteError) {
@@ -53,10 +40,21 @@ package final class OutboxService: Sendable {
         boot =
             opening.map { OutboxBoot(number: $0.start.bootNumber, isPersisted: true) }
             ?? OutboxBoot(number: 1 << 52 | UInt64.random(in: 0..<1 << 52), isPersisted: false)
-        shared = OutboxShared(doorbell: doorbell, birth: birth)
+        let uplink = uplink(boot)
+        var endpoint = uplink.endpoint
+        endpoint.sendMaximum = UInt16(clamping: configuration.window + 4)
+        let session: MQTTSession
+        let doorbell: OutboxDoorbell
+        do throws(MQTTError) {
+            session = try MQTTSession(endpoint: endpoint)
+            doorbell = try OutboxDoorbell()
+        } catch {
+            throw .uplink(error)
+        }
+        shared = OutboxShared(doorbell: doorbell, birth: uplink.birth)
         unsafe worker = OutboxWorker(
             configuration: configuration, boot: boot.number, opening: opening, now: now, lock: lock,
-            session: session, shared: shared, offline: offline, onEvent: onEvent)
+            session: session, shared: shared, offline: uplink.offline, onEvent: onEvent)
     }
 
     /// Makes a lane for one producer; before or after ``start()``.
