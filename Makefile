@@ -3,8 +3,9 @@ SWIFT ?= swift
 PREFIX ?= /usr
 DESTDIR ?=
 
-# Static: a box needs no Swift runtime beside it.
-RELEASE := -c release --static-swift-stdlib
+# Static: a box needs no Swift runtime beside it. No colours: with a terminal the compiler's flags would be others than
+# without one, and each change between the two a new build.
+RELEASE := -c release --static-swift-stdlib --no-color-diagnostics
 TEST_PYTHON := .build-python/bin/python
 MALLOC_COUNTER := .build-tests/malloc_counter.so
 

@@ -142,19 +142,21 @@ def main():
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     directory = tempfile.mkdtemp(prefix="edge-agent-demo-")
-    good = False
-    with Children() as children:
-        demo = Demo(arguments.agent, directory, children)
-        try:
+    good = None  # None: somebody ended it
+    try:
+        with Children() as children:
+            demo = Demo(arguments.agent, directory, children)
             good = run(demo, arguments.seconds)
             demo.plant.stop()
-        except KeyboardInterrupt:
-            print("\n  Ended.", flush=True)
-            good = True
-        except (TimeoutError, RuntimeError) as error:
-            print(f"\n  The demo failed: {error}", file=sys.stderr)
-    if good:
-        shutil.rmtree(directory, ignore_errors=True)
+    except KeyboardInterrupt:
+        print("\n  Ended.", flush=True)
+    except (TimeoutError, RuntimeError) as error:
+        good = False
+        print(f"\n  The demo failed: {error}", file=sys.stderr)
+    finally:
+        if good is not False:
+            shutil.rmtree(directory, ignore_errors=True)
+    if good is not False:
         return 0
     log = pathlib.Path(directory) / "agent.log"
     if log.exists():
