@@ -11,8 +11,8 @@
 #define IK_GEMV_BLOCK 128
 #define IK_BLOCKS_64 1
 #define IK_MOST_PARTS 4
-// 24 sums, or 16; the rest of the 32 registers for weights and the broadcast.
-#define IK_TILE_PIXELS(vectors) ((vectors) == 4 ? 6 : 8)
+// 24 sums, or 12 where there is one vector of channels; the rest of the 32 registers for weights.
+#define IK_TILE_PIXELS(vectors) ((vectors) == 4 ? 6 : 12)
 #define IK_PRIMITIVE IK_TARGET static inline __attribute__((always_inline))
 
 typedef __m512i vec;

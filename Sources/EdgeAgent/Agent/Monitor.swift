@@ -1,3 +1,4 @@
+internal import CLinuxShims
 internal import Logging
 internal import SensorIO
 internal import ServiceLifecycle
@@ -12,6 +13,7 @@ struct Monitor: Service {
     let log: NoticeLog
     let notifier: SystemdNotifier
     let logger: Logger
+    let locksMemory: Bool
 
     func run() async throws {
         var isReady = false
@@ -23,7 +25,11 @@ struct Monitor: Service {
                 writeNotices()
                 if ticks % 5 == 0 { wallClock.refresh() }
                 ticks += 1
-                if !isReady { isReady = announceReadiness(ticks) }
+                if !isReady {
+                    isReady = announceReadiness(ticks)
+                    // Locked memory stays as it is.
+                    if isReady, !locksMemory { els_release_startup_pages() }
+                }
                 feedWatchdog(&turns, &lastWatchdog)
                 do {
                     try await Task.sleep(for: Self.interval)
