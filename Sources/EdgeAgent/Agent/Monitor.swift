@@ -48,9 +48,9 @@ struct Monitor: Service {
         }
     }
 
-    /// Ready means: every model is loaded and every subscription granted.
+    /// Ready means: every model is loaded, every subscription granted, and live alerts have their way.
     private func announceReadiness(_ ticks: Int) -> Bool {
-        let waiting = hosts.filter { $0.metrics[.sensorsConnected] == 0 }
+        let waiting = hosts.filter { !$0.isReady }
         guard waiting.isEmpty else {
             if ticks % 25 == 0 {
                 // The broker may come later than the box: keep systemd from giving up.

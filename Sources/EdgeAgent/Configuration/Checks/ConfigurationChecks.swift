@@ -128,8 +128,9 @@ struct ConfigurationChecks {
     private mutating func checkOutgoingTopics() {
         var owners: [String: String] = [:]
         func expanded(_ template: String, _ pipeline: String, subject: String = "") -> String {
-            template.replacing("{agent}", with: configuration.agent.id)
-                .replacing("{pipeline}", with: pipeline).replacing("{subject}", with: subject)
+            template.replacingEach("{agent}", with: configuration.agent.id)
+                .replacingEach("{pipeline}", with: pipeline).replacingEach(
+                    "{subject}", with: subject)
         }
         var topics = [
             ("status.topic", expanded(configuration.status.topic, "")),
@@ -168,7 +169,7 @@ struct ConfigurationChecks {
             else { continue }
             for (place, filter) in pipeline.topics.enumerated() {
                 for (path, topic) in topics {
-                    let sample = Array(topic.replacing("{asset}", with: "asset").utf8)
+                    let sample = Array(topic.replacingEach("{asset}", with: "asset").utf8)
                     var captures = TopicCaptures()
                     let hears = unsafe sample.withUnsafeBytes {
                         unsafe filter.matches($0, captures: &captures)

@@ -33,7 +33,7 @@ extension ScalarKind where Value == String {
                 } catch {
                     throw ScalarProblem(message: "topic '\(YAMLNode.excerpt(text))': \(error)")
                 }
-                for name in required where !text.contains("{\(name)}") {
+                for name in required where text.replacingEach("{\(name)}", with: "") == text {
                     throw ScalarProblem(
                         message: "topic '\(YAMLNode.excerpt(text))': must contain {\(name)}")
                 }
