@@ -11,8 +11,8 @@
 #define IK_GEMV_BLOCK 128
 #define IK_BLOCKS_64 1
 #define IK_MOST_PARTS 4
-// 24 sums, or 16; the rest of the 32 registers for weights and the broadcast.
-#define IK_TILE_PIXELS(vectors) ((vectors) == 4 ? 6 : 8)
+// 24 sums, or 12 where there is one vector of channels; the rest of the 32 registers for weights.
+#define IK_TILE_PIXELS(vectors) ((vectors) == 4 ? 6 : 12)
 #define IK_PRIMITIVE IK_TARGET static inline __attribute__((always_inline))
 
 typedef __m512i vec;
@@ -31,7 +31,7 @@ IK_PRIMITIVE vec add32(vec a, vec b) { return _mm512_add_epi32(a, b); }
 IK_PRIMITIVE vec xor_bits(vec a, vec b) { return _mm512_xor_si512(a, b); }
 IK_PRIMITIVE vec min_u8(vec a, vec b) { return _mm512_min_epu8(a, b); }
 IK_PRIMITIVE vec max_u8(vec a, vec b) { return _mm512_max_epu8(a, b); }
-IK_PRIMITIVE vec dot16(vec a, vec b) { return _mm512_madd_epi16(a, b); }
+IK_PRIMITIVE vec dot16(vec sum, vec a, vec b) { return _mm512_dpwssd_epi32(sum, a, b); }
 IK_PRIMITIVE vec shift_left32(vec a, int n) { return _mm512_slli_epi32(a, (unsigned)n); }
 IK_PRIMITIVE vec shift_right32(vec a, int n) {
     return _mm512_sra_epi32(a, _mm_cvtsi32_si128(n));

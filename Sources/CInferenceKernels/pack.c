@@ -6,6 +6,8 @@ int32_t ik_channel_slot(int32_t channel, int32_t unit, int32_t lanes) {
     return channel % run / 4 * lanes + channel / run * 4 + channel % 4;
 }
 
+int32_t ik_least_strip(int32_t block) { return block == 16 ? 8 : 4; }
+
 static int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
 
 /// Channels [first, end) in blocks of `block`.
@@ -13,6 +15,7 @@ static void pack_channels(const ik_packing *p, int32_t first, int32_t end, int32
     int8_t *weights, int32_t *bias, float *multiplier) {
     const int64_t groups = (p->segment_bytes + 3) / 4;
     const int64_t row = (int64_t)p->segments * p->segment_bytes;
+    const int64_t columns = groups / p->taps;  // 4-byte groups of a kernel column
     const int32_t unit = least(block, p->vector_bytes);
     for (int32_t c = first; c < end; ++c) {
         const int32_t local = c - first;
@@ -25,7 +28,8 @@ static void pack_channels(const ik_packing *p, int32_t first, int32_t end, int32
             for (int64_t k = 0; k < p->segment_bytes; ++k) {
                 const int8_t w = from[s * p->segment_bytes + k];
                 sum += (uint32_t)(int32_t)w;
-                weights[((base + k / 4) * block + slot) * 4 + k % 4] = w;
+                const int64_t group = k / 4 % columns * p->taps + k / 4 / columns;
+                weights[((base + group) * block + slot) * 4 + k % 4] = w;
             }
         }
         // acc = bias + sum of (x - zero point) * w, modulo 2^32.

@@ -14,7 +14,7 @@
 //   add16, add32, shift_left32(v, n), shift_right32(v, n), xor_bits, min_u8, max_u8
 //   unpack_low8, unpack_high8, unpack_low16, unpack_high16   within 16-byte lanes
 //   dot(sum, x, w, exact)                    sum[i] += x[4i..4i+3] . w[4i..4i+3]
-//   dot16(a, b)                              a[2i] * b[2i] + a[2i+1] * b[2i+1], 16-bit numbers
+//   dot16(sum, a, b)                         sum[i] += a[2i] * b[2i] + a[2i+1] * b[2i+1], 16 bits
 //   finish(to, sums, multiplier, r, count, vectors, exact)
 //                       requantizes `vectors` sums (16 channels or more) and stores `count` bytes
 //   narrow(q0, q1, q2, q3, r)                four vectors of integers to bytes, zero point added,
@@ -30,13 +30,14 @@
 #define IK_INLINE IK_TARGET static inline __attribute__((always_inline))
 #define IK_VECTORS_16 (16 / IK_LANES)
 #define IK_VECTOR_BYTES (4 * IK_LANES)
-#define IK_TILE_MOST_PIXELS 8
+#define IK_TILE_MOST_PIXELS 12
+#define IK_STRIP_MOST_PIXELS 16
 
 // Loops over a tile have constant bounds after inlining; unrolled, the tile lives in registers.
 #if defined(__clang__)
 #define IK_UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define IK_UNROLL _Pragma("GCC unroll 16")
+#define IK_UNROLL _Pragma("GCC unroll 32")
 #endif
 
 // MARK: - Convolution
@@ -97,15 +98,16 @@ IK_INLINE void conv_pixels(const ik_tile_conv *p, const uint8_t *in, uint8_t *ou
     for (; pixel + full <= p->pixels; pixel += full) {
         conv_row(p, in, out, pixel, full, vectors, r, exact);
     }
-    if (full > 4 && pixel + 4 <= p->pixels) {
+    while (full > 4 && pixel + 4 <= p->pixels) {
         conv_row(p, in, out, pixel, 4, vectors, r, exact);
         pixel += 4;
     }
-    if (full > 2 && pixel + 2 <= p->pixels) {
-        conv_row(p, in, out, pixel, 2, vectors, r, exact);
-        pixel += 2;
+    switch (p->pixels - pixel) {
+    case 3: return conv_row(p, in, out, pixel, 3, vectors, r, exact);
+    case 2: return conv_row(p, in, out, pixel, 2, vectors, r, exact);
+    case 1: return conv_row(p, in, out, pixel, 1, vectors, r, exact);
+    default: return;
     }
-    for (; pixel < p->pixels; ++pixel) conv_row(p, in, out, pixel, 1, vectors, r, exact);
 }
 
 IK_INLINE void conv_any(const ik_step *step, uint8_t *arena, const int exact) {
@@ -118,6 +120,94 @@ IK_INLINE void conv_any(const ik_step *step, uint8_t *arena, const int exact) {
 #endif
     conv_pixels(p, in, out, IK_VECTORS_16, exact);
 }
+
+#if IK_BLOCKS_64
+/// `strip` neighbouring pixels of a row under a kernel 3 wide: every 4 bytes of the input are
+/// broadcast once and meet the weights of all three taps, for three outputs. That is a third of
+/// the loads of conv_tile, which they bind.
+IK_INLINE void conv_strip_tile(const ik_tile_conv *p, const uint8_t *in, uint8_t *out,
+    int32_t pixel, const int strip, const int vectors, rq r, const int exact) {
+    const int8_t *w = p->weights;
+    const uint8_t *window = in + p->pixel_input[pixel];
+    const int64_t next = p->pixel_bytes;
+    for (int32_t channel = 0; channel < p->channels; channel += IK_LANES * vectors) {
+        vec sums[IK_STRIP_MOST_PIXELS][4];
+        IK_UNROLL
+        for (int m = 0; m < strip; ++m) {
+            IK_UNROLL
+            for (int v = 0; v < vectors; ++v) sums[m][v] = load(p->bias + channel + v * IK_LANES);
+        }
+        for (int32_t s = 0; s < p->segment_count; ++s) {
+            const uint8_t *row = window + p->segments[s];
+            for (int64_t k = 0; k < next; k += 4) {
+                vec weights[3][4];
+                IK_UNROLL
+                for (int t = 0; t < 3; ++t) {
+                    IK_UNROLL
+                    for (int v = 0; v < vectors; ++v) {
+                        weights[t][v] = load(w + IK_VECTOR_BYTES * (t * vectors + v));
+                    }
+                }
+                w += IK_VECTOR_BYTES * 3 * vectors;
+                const uint8_t *x = row + k;
+                IK_UNROLL
+                for (int q = 0; q < strip + 2; ++q, x += next) {
+                    const vec value = broadcast(x);
+                    IK_UNROLL
+                    for (int t = 0; t < 3; ++t) {
+                        if (q - t < 0 || q - t >= strip) continue;
+                        IK_UNROLL
+                        for (int v = 0; v < vectors; ++v) {
+                            sums[q - t][v] = dot(sums[q - t][v], value, weights[t][v], exact);
+                        }
+                    }
+                }
+            }
+        }
+        IK_UNROLL
+        for (int m = 0; m < strip; ++m) {
+            finish(out + p->pixel_output[pixel + m] + channel, sums[m], p->multiplier + channel, r,
+                p->channels - channel, vectors, exact);
+        }
+    }
+}
+
+/// Rows in strips; the last one of a row overlaps the one before if it must.
+IK_INLINE void conv_strip_rows(const ik_step *step, uint8_t *arena, const int strip,
+    const int vectors, const int exact) {
+    const ik_tile_conv *p = &step->u.tile_conv;
+    const rq r = make_rq(&p->requantization);
+    for (int32_t row = 0; row < p->pixels; row += p->row_pixels) {
+        for (int32_t x = 0; x < p->row_pixels; x += strip) {
+            const int32_t start = x + strip <= p->row_pixels ? x : p->row_pixels - strip;
+            conv_strip_tile(p, arena + step->input.offset, arena + step->output.offset,
+                row + start, strip, vectors, r, exact);
+        }
+    }
+}
+
+/// 16 sums, so that none waits for itself.
+IK_INLINE void conv_strip_any(const ik_step *step, uint8_t *arena, const int exact) {
+    const ik_tile_conv *p = &step->u.tile_conv;
+    if (p->block == 64) return conv_strip_rows(step, arena, 4, 64 / IK_LANES, exact);
+    if (p->block == 32) {
+        if (p->row_pixels >= 8) return conv_strip_rows(step, arena, 8, 32 / IK_LANES, exact);
+        return conv_strip_rows(step, arena, 4, 32 / IK_LANES, exact);
+    }
+    if (p->row_pixels >= 16) return conv_strip_rows(step, arena, 16, 16 / IK_LANES, exact);
+    conv_strip_rows(step, arena, 8, 16 / IK_LANES, exact);
+}
+
+IK_TARGET static void conv_strip(const ik_step *step, uint8_t *arena) {
+    conv_strip_any(step, arena, 0);
+}
+IK_TARGET static void conv_strip_exact(const ik_step *step, uint8_t *arena) {
+    conv_strip_any(step, arena, 1);
+}
+#else
+#define conv_strip NULL
+#define conv_strip_exact NULL
+#endif
 
 // MARK: - Matrix times vector
 
@@ -273,8 +363,8 @@ IK_TARGET static void add(const ik_step *step, uint8_t *arena) {
                     unpack_low16(a_high, b_high), unpack_high16(a_high, b_high)};
                 IK_UNROLL
                 for (int v = 0; v < 4; ++v) {
-                    const vec sum = add32(shift_left32(dot16(pairs[v], high), 8),
-                        add32(dot16(pairs[v], low), bias));
+                    const vec sum = dot16(
+                        add32(shift_left32(dot16(none, pairs[v], high), 8), bias), pairs[v], low);
                     pairs[v] = shift_right32(sum, shift);
                 }
                 store_bytes(to + i, narrow(pairs[0], pairs[1], pairs[2], pairs[3], r), count - i);
@@ -430,6 +520,6 @@ IK_TARGET static void depthwise_exact(const ik_step *step, uint8_t *arena) {
     .wants_borders = 1, .vector_bytes = IK_VECTOR_BYTES,      \
     .gemv_block = IK_GEMV_BLOCK, .most_parts = IK_MOST_PARTS, \
     .largest_block = IK_BLOCKS_64 ? 64 : 16,                  \
-    .tile = {conv, gemv, depthwise, add},                     \
-    .tile_exact = {conv_exact, gemv_exact, depthwise_exact, add}, \
+    .tile = {conv, gemv, depthwise, add, conv_strip},         \
+    .tile_exact = {conv_exact, gemv_exact, depthwise_exact, add, conv_strip_exact}, \
     .copy = copy, .average_pool = average_pool, .max_pool = max_pool

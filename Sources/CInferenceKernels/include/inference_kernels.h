@@ -65,6 +65,30 @@ typedef struct ik_pool {
     float float_low, float_high;
 } ik_pool;
 
+/// Convolution in float32. A fully connected layer is one of kernel 1x1.
+typedef struct ik_conv_f32 {
+    const float *weights;  ///< [group][kernel row][kernel column][input channel][output channel]
+    const float *bias;     ///< [output channel]
+    int32_t groups, kernel_height, kernel_width, stride_height, stride_width;
+    int32_t dilation_height, dilation_width, pad_top, pad_left;
+    float low, high;
+} ik_conv_f32;
+
+/// Depthwise convolution in float32.
+typedef struct ik_depthwise_f32 {
+    const float *weights;  ///< [kernel row][kernel column][output channel]
+    const float *bias;
+    int32_t depth_multiplier, kernel_height, kernel_width, stride_height, stride_width;
+    int32_t dilation_height, dilation_width, pad_top, pad_left;
+    float low, high;
+} ik_depthwise_f32;
+
+/// Broadcasting sum in float32. Strides as in ik_add_qs8.
+typedef struct ik_add_f32 {
+    float low, high;
+    int64_t left_strides[IK_RANK], right_strides[IK_RANK];
+} ik_add_f32;
+
 /// Softmax along the channels of each pixel.
 typedef struct ik_softmax {
     const float *exponentials;   ///< [256]: exp(-beta * input scale * k)
@@ -99,6 +123,8 @@ typedef struct ik_tile_conv {
     const int32_t *pixel_output;  ///< [pixels]: bytes from the output's origin.
     const int32_t *segments;      ///< [segment_count]: bytes from the window's origin.
     int32_t pixels, segment_count, segment_groups, channels, block;
+    int32_t row_pixels;   ///< Output pixels of a row; conv_strip only.
+    int32_t pixel_bytes;  ///< Bytes from one input pixel to the next; conv_strip only.
     ik_requantization requantization;
 } ik_tile_conv;
 
@@ -149,6 +175,9 @@ struct ik_step {
         ik_pool pool;
         ik_softmax softmax;
         ik_scale scale;
+        ik_conv_f32 conv_f32;
+        ik_depthwise_f32 depthwise_f32;
+        ik_add_f32 add_f32;
         ik_tile_conv tile_conv;
         ik_tile_depthwise tile_depthwise;
         ik_tile_add tile_add;
@@ -174,6 +203,15 @@ void ik_scalar_quantize(const ik_step *step, uint8_t *arena);
 void ik_scalar_dequantize(const ik_step *step, uint8_t *arena);
 void ik_scalar_requantize(const ik_step *step, uint8_t *arena);
 
+// The float32 kernels. Sums run in the order of the weights and are never contracted to fused
+// multiply-adds, so that they too are the same on every machine.
+void ik_conv_f32_run(const ik_step *step, uint8_t *arena);
+void ik_depthwise_f32_run(const ik_step *step, uint8_t *arena);
+void ik_add_f32_run(const ik_step *step, uint8_t *arena);
+void ik_average_pool_f32(const ik_step *step, uint8_t *arena);
+void ik_max_pool_f32(const ik_step *step, uint8_t *arena);
+void ik_softmax_f32(const ik_step *step, uint8_t *arena);
+
 /// e^x for x <= 0 in double precision by one fixed sequence of operations, so that tables made from
 /// it are the same on every machine. Relative error below 1e-15; 0 below -700.
 double ik_exp(double x);
@@ -193,6 +231,9 @@ typedef struct ik_tile_functions {
     ik_run_function gemv;       ///< One pixel, one segment; weights packed by ik_pack_gemv.
     ik_run_function depthwise;
     ik_run_function add;
+    /// Kernels 3 wide that move by 1, over a multiple of 4 channels; weights packed with 3 taps.
+    /// NULL where it would not pay.
+    ik_run_function conv_strip;
 } ik_tile_functions;
 
 /// The kernels of one instruction set, and the layout they want.
@@ -226,6 +267,7 @@ typedef struct ik_packing {
     const float *multiplier;
     int32_t channels, segments, segment_bytes;
     int32_t block;         ///< Channels of a block. A GEMV's last channels are in blocks of 16.
+    int32_t taps;          ///< Kernel columns that lie together for each 4-byte group; else 1.
     int32_t vector_bytes;  ///< Of the kernel set.
     int32_t zero_point;    ///< As the input is stored.
 } ik_packing;
@@ -233,6 +275,9 @@ typedef struct ik_packing {
 /// Fills zeroed memory: weights of ceil(channels / block) * block * segments * groups * 4 bytes,
 /// bias and multiplier of as many channels.
 void ik_pack_conv(const ik_packing *p, int8_t *weights, int32_t *bias, float *multiplier);
+
+/// Output pixels of a row that conv_strip needs at least, for a block.
+int32_t ik_least_strip(int32_t block);
 
 /// As ik_pack_conv for one segment, with channels rounded up to 16.
 void ik_pack_gemv(const ik_packing *p, int8_t *weights, int32_t *bias, float *multiplier);

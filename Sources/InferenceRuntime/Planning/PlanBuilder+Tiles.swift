@@ -4,15 +4,22 @@ internal import CInferenceKernels
 extension PlanBuilder {
     /// Whether the vector kernels run this convolution. Asked before its tensors have places.
     ///
-    /// They do not where borders would be out of proportion, or where an input channel feeds
-    /// several outputs; the scalar kernels do.
-    func usesTiles(_ node: GraphNode, _ geometry: WindowGeometry) -> Bool {
-        guard unsafe kernels.vector_bytes > 0 else { return false }
+    /// They do not where borders or tables would be out of proportion, or where an input channel
+    /// feeds several outputs; the scalar kernels do.
+    func usesTiles(_ node: GraphNode, _ geometry: WindowGeometry, groups: Int = 1) -> Bool {
+        guard unsafe kernels.vector_bytes > 0, let input = node.inputs[0], is8Bit(input) else {
+            return false
+        }
         if case .depthwiseConvolution = node.operation,
             geometry.input.channels != 1, geometry.input.channels != geometry.output.channels
         {
             return false
         }
+        // Every group of channels is a step of its own; every pixel an entry of a table.
+        let (output, kernel) = (geometry.output, geometry.kernel)
+        guard groups <= 256, kernel.height * kernel.width <= 4_096,
+            output.batches * output.height * output.width * groups <= 1 << 20
+        else { return false }
         let border = geometry.border
         let height = geometry.input.height + border.top + border.bottom
         let width = geometry.input.width + border.left + border.right
@@ -87,13 +94,15 @@ extension PlanBuilder {
         _ tile: TileConvolution, _ index: Int, from: Layout, to: Layout
     ) throws(ModelError) {
         let channels = tile.outputChannels
-        let (segments, segmentBytes) = segments(tile, from)
-        let pixels = pixels(tile.geometry, from, to)
-        let isVector = pixels.inputs.count == 1 && segments.count == 1
         let padded = (channels + 15) & ~15
-        let block = [64, 32, 16].first {
-            unsafe padded % $0 == 0 && $0 <= Int(kernels.largest_block)
-        } ?? 16
+        let block =
+            [64, 32, 16].first {
+                unsafe padded % $0 == 0 && $0 <= Int(kernels.largest_block)
+            } ?? 16
+        let isStrip = usesStrips(tile, block)
+        let (segments, segmentBytes) = segments(tile, from, mergesRows: !isStrip)
+        let pixels = pixels(tile.geometry, from, to)
+        let isVector = pixels.inputs.count == 1 && segments.count == 1 && !isStrip
         let groups = (segmentBytes + 3) / 4
 
         let packed = unsafe try constants.allocate(
@@ -109,6 +118,7 @@ extension PlanBuilder {
             unsafe packing.segment_bytes = Int32(segmentBytes)
             unsafe packing.block = isVector ? kernels.gemv_block : Int32(block)
             unsafe packing.zero_point = storedZeroPoint(from)
+            unsafe packing.taps = isStrip ? 3 : 1
             let pack = unsafe isVector ? ik_pack_gemv : ik_pack_conv
             unsafe pack(&packing, packed.baseAddress, bias.baseAddress, multiplier.baseAddress)
         }
@@ -118,7 +128,8 @@ extension PlanBuilder {
         )
         var step = unsafe ik_step()
         let functions = tileFunctions(tile.parameters)
-        unsafe step.run = isVector ? functions.gemv : functions.conv
+        unsafe step.run =
+            isVector ? functions.gemv : isStrip ? functions.conv_strip : functions.conv
         unsafe step.u.tile_conv = ik_tile_conv(
             weights: packed.baseAddress, bias: bias.baseAddress,
             multiplier: multiplier.baseAddress,
@@ -127,12 +138,25 @@ extension PlanBuilder {
             segments: try constants.store(segments), pixels: Int32(pixels.inputs.count),
             segment_count: Int32(segments.count), segment_groups: Int32(groups),
             channels: Int32(channels), block: Int32(block),
+            row_pixels: Int32(tile.geometry.output.width),
+            pixel_bytes: Int32(from.view.channels),
             requantization: requantization(clamp: tile.parameters.clamp, to: to))
         unsafe append(step, from: from, to: to, index)
     }
 
+    /// Whether conv_strip runs it.
+    private func usesStrips(_ tile: TileConvolution, _ block: Int) -> Bool {
+        let geometry = tile.geometry
+        return unsafe kernels.tile.conv_strip != nil && geometry.kernel.width == 3
+            && geometry.stride.width == 1 && geometry.dilation.width == 1
+            && tile.inputChannels == geometry.input.channels && tile.inputChannels % 4 == 0
+            && geometry.output.width >= Int(ik_least_strip(Int32(block)))
+    }
+
     /// The runs of bytes that a window consists of, as few and long as the layout allows.
-    private func segments(_ tile: TileConvolution, _ from: Layout) -> ([Int32], bytes: Int) {
+    private func segments(
+        _ tile: TileConvolution, _ from: Layout, mergesRows: Bool
+    ) -> ([Int32], bytes: Int) {
         let geometry = tile.geometry
         var offsets: [Int] = []
         for row in 0..<geometry.kernel.height {
@@ -142,10 +166,10 @@ extension PlanBuilder {
                         + column * geometry.dilation.width * Int(from.view.channels))
             }
         }
+        let rowBytes = geometry.kernel.width * tile.inputChannels
         for (count, bytes) in [
-            (1, offsets.count * tile.inputChannels),
-            (geometry.kernel.height, geometry.kernel.width * tile.inputChannels),
-        ] {
+            (1, offsets.count * tile.inputChannels), (geometry.kernel.height, rowBytes),
+        ] where mergesRows || bytes == rowBytes {
             let isContiguous = offsets.indices.allSatisfy { tap in
                 let run = tap * tile.inputChannels / bytes
                 let start = offsets[run * (offsets.count / count)]
@@ -266,6 +290,7 @@ extension PlanBuilder {
                     unsafe packing.multiplier = multiplier.baseAddress
                     unsafe packing.channels = Int32(bias.count)
                     unsafe packing.vector_bytes = kernels.vector_bytes
+                    unsafe packing.taps = 1
                     unsafe body(&packing)
                 }
             }
