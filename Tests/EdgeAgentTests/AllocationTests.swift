@@ -28,9 +28,9 @@ private struct MallocCounters {
 @Suite(
     "Allocations of the hot path",
     .enabled(
-        if: ProcessInfo.processInfo.environment["EDGE_AGENT_MALLOC_COUNTER"] != nil
-            && ProcessInfo.processInfo.environment["EDGE_AGENT_BINARY"] != nil,
-        "needs the release build and the counter: make test sets EDGE_AGENT_BINARY and EDGE_AGENT_MALLOC_COUNTER"
+        if: ProcessInfo.processInfo.environment["TEST_MALLOC_COUNTER"] != nil
+            && ProcessInfo.processInfo.environment["TEST_AGENT_BINARY"] != nil,
+        "needs the release build and the counter: make test sets TEST_AGENT_BINARY and TEST_MALLOC_COUNTER"
     ))
 struct AllocationTests {
     @Test(
@@ -43,7 +43,7 @@ struct AllocationTests {
         let agent = try TestAgent(
             TestAgent.yaml(broker, pipeline: "predictions: { mode: full }"),
             environment: [
-                "LD_PRELOAD": ProcessInfo.processInfo.environment["EDGE_AGENT_MALLOC_COUNTER"]
+                "LD_PRELOAD": ProcessInfo.processInfo.environment["TEST_MALLOC_COUNTER"]
                     ?? "",
                 "EDGE_AGENT_MALLOC_COUNTERS": counters,
             ])
