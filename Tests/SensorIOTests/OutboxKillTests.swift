@@ -4,11 +4,33 @@ import Testing
 
 @testable import SensorIO
 
-/// What the process that is killed gets through its environment.
-private enum KillVariable {
-    static let directory = "OUTBOX_KILL_DIRECTORY"
-    static let port = "OUTBOX_KILL_PORT"
-    static let seed = "OUTBOX_KILL_SEED"
+/// What the process that is killed is told, in a file that it finds by its parent's number.
+///
+/// Not by environment variables: setting one while other tests read theirs is a race.
+private struct KillOrder {
+    var directory: String
+    var port: UInt16
+    var seed: UInt64
+
+    private static func path(_ process: pid_t) -> String {
+        NSTemporaryDirectory() + "/outbox-kill-\(process)"
+    }
+
+    func give() throws {
+        try "\(directory)\n\(port)\n\(seed)".write(
+            toFile: Self.path(getpid()), atomically: true, encoding: .utf8)
+    }
+
+    static func take() throws -> KillOrder? {
+        let fields = try String(contentsOfFile: path(getppid()), encoding: .utf8)
+            .split(separator: "\n")
+        guard fields.count == 3, let port = UInt16(fields[1]), let seed = UInt64(fields[2]) else {
+            return nil
+        }
+        return KillOrder(directory: String(fields[0]), port: port, seed: seed)
+    }
+
+    static func remove() { try? FileManager.default.removeItem(atPath: path(getpid())) }
 }
 
 @Suite(
@@ -17,14 +39,12 @@ private enum KillVariable {
 struct OutboxKillTests {
     /// Submits as fast as it goes, notes what is reported durable, and dies at a random instant.
     @Sendable static func runUntilKilled() throws {
-        let environment = ProcessInfo.processInfo.environment
-        guard let directory = environment[KillVariable.directory],
-            let port = environment[KillVariable.port].flatMap({ UInt16($0) }),
-            let seed = environment[KillVariable.seed].flatMap({ UInt64($0) })
-        else { return }
+        guard let order = try KillOrder.take() else { return }
+        let directory = order.directory
+        let seed = order.seed
         var random = SplitMix64(seed: seed)
         let endpoint = MQTTEndpoint(
-            host: "127.0.0.1", port: port, clientIdentifier: "killed",
+            host: "127.0.0.1", port: order.port, clientIdentifier: "killed",
             reconnect: BackoffPolicy(
                 initialNanoseconds: 20_000_000, maximumNanoseconds: 50_000_000))
         let service = try OutboxService(
@@ -80,10 +100,11 @@ struct OutboxKillTests {
         let broker = try TestBroker()
         let unused = try FreePort.find()
         let consumer = try OutboxConsumer(broker.port, ["k/#"])
-        setenv(KillVariable.directory, directory.path, 1)
-        for seed in 1...16 {
-            setenv(KillVariable.seed, "\(seed)", 1)
-            setenv(KillVariable.port, "\(seed % 2 == 0 ? broker.port : unused)", 1)
+        defer { KillOrder.remove() }
+        for seed in UInt64(1)...16 {
+            try KillOrder(
+                directory: directory.path, port: seed % 2 == 0 ? broker.port : unused, seed: seed
+            ).give()
             await #expect(processExitsWith: .signal(SIGKILL)) {
                 try OutboxKillTests.runUntilKilled()
             }
