@@ -27,6 +27,13 @@
 #define IK_INLINE IK_TARGET static inline __attribute__((always_inline))
 #define IK_VECTORS_16 (16 / IK_LANES)
 
+// Loops over a tile have constant bounds after inlining; unrolled, the tile lives in registers.
+#if defined(__clang__)
+#define IK_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define IK_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 // MARK: - Convolution
 
 /// `pixels` x (16 * `width`) outputs: every 4 bytes of a window are broadcast once and meet the
@@ -36,8 +43,10 @@ IK_INLINE void conv_tile(const ik_tile_conv *p, const uint8_t *in, uint8_t *out,
     const int vectors = width * IK_VECTORS_16;
     vec sums[8][4];
     const uint8_t *x[8];
+    IK_UNROLL
     for (int m = 0; m < pixels; ++m) {
         x[m] = in + p->pixel_input[pixel + m];
+        IK_UNROLL
         for (int v = 0; v < vectors; ++v) {
             sums[m][v] = load(p->bias + channel + v * IK_LANES);
         }
@@ -47,18 +56,23 @@ IK_INLINE void conv_tile(const ik_tile_conv *p, const uint8_t *in, uint8_t *out,
         const int64_t start = p->segments[s];
         for (int64_t k = start; k < start + bytes; k += 4) {
             vec weights[4];
+            IK_UNROLL
             for (int v = 0; v < vectors; ++v) weights[v] = load(w + 4 * IK_LANES * v);
             w += 4 * IK_LANES * vectors;
+            IK_UNROLL
             for (int m = 0; m < pixels; ++m) {
                 const vec value = broadcast(x[m] + k);
+                IK_UNROLL
                 for (int v = 0; v < vectors; ++v) {
                     sums[m][v] = dot(sums[m][v], value, weights[v], exact);
                 }
             }
         }
     }
+    IK_UNROLL
     for (int m = 0; m < pixels; ++m) {
         uint8_t *to = out + p->pixel_output[pixel + m] + channel;
+        IK_UNROLL
         for (int j = 0; j < width; ++j) {
             finish16(to + 16 * j, &sums[m][j * IK_VECTORS_16], p->multiplier + channel + 16 * j, r,
                 p->channels - channel - 16 * j);
@@ -120,15 +134,18 @@ IK_INLINE void gemv_any(const ik_step *step, uint8_t *arena, const int exact) {
     int32_t channel = 0;
     for (; channel + IK_GEMV_BLOCK <= p->channels; channel += IK_GEMV_BLOCK) {
         vec sums[IK_GEMV_BLOCK / IK_LANES];
+        IK_UNROLL
         for (int v = 0; v < IK_GEMV_BLOCK / IK_LANES; ++v) {
             sums[v] = load(p->bias + channel + v * IK_LANES);
         }
         for (int64_t k = 0; k < bytes; k += 4, w += 4 * IK_GEMV_BLOCK) {
             const vec value = broadcast(x + k);
+            IK_UNROLL
             for (int v = 0; v < IK_GEMV_BLOCK / IK_LANES; ++v) {
                 sums[v] = dot(sums[v], value, load(w + 4 * IK_LANES * v), exact);
             }
         }
+        IK_UNROLL
         for (int j = 0; j < IK_GEMV_BLOCK / 16; ++j) {
             finish16(out + channel + 16 * j, &sums[j * IK_VECTORS_16],
                 p->multiplier + channel + 16 * j, r, 16);
@@ -137,14 +154,17 @@ IK_INLINE void gemv_any(const ik_step *step, uint8_t *arena, const int exact) {
     // Few channels: four independent sums each, or every dot product would wait for the last.
     for (; channel < p->channels; channel += 16) {
         vec sums[4][IK_VECTORS_16];
+        IK_UNROLL
         for (int v = 0; v < IK_VECTORS_16; ++v) {
             sums[0][v] = load(p->bias + channel + v * IK_LANES);
             sums[1][v] = sums[2][v] = sums[3][v] = zero();
         }
         int64_t k = 0;
         for (; k + 16 <= bytes; k += 16) {
+            IK_UNROLL
             for (int i = 0; i < 4; ++i, w += 64) {
                 const vec value = broadcast(x + k + 4 * i);
+                IK_UNROLL
                 for (int v = 0; v < IK_VECTORS_16; ++v) {
                     sums[i][v] = dot(sums[i][v], value, load(w + 4 * IK_LANES * v), exact);
                 }
@@ -152,10 +172,12 @@ IK_INLINE void gemv_any(const ik_step *step, uint8_t *arena, const int exact) {
         }
         for (; k < bytes; k += 4, w += 64) {
             const vec value = broadcast(x + k);
+            IK_UNROLL
             for (int v = 0; v < IK_VECTORS_16; ++v) {
                 sums[0][v] = dot(sums[0][v], value, load(w + 4 * IK_LANES * v), exact);
             }
         }
+        IK_UNROLL
         for (int v = 0; v < IK_VECTORS_16; ++v) {
             sums[0][v] =
                 add32(add32(sums[0][v], sums[1][v]), add32(sums[2][v], sums[3][v]));
