@@ -302,7 +302,7 @@ void ik_scalar_dequantize(const ik_step *step, uint8_t *arena) {
     }
 }
 
-/// 8 bits to 8 bits of another scale; `scale` is input scale / output scale.
+/// 8 bits to 8 bits of another scale: ((q - zx) * M + 128) >> 8) + zy with M in 1/256, as XNNPACK.
 void ik_scalar_requantize(const ik_step *step, uint8_t *arena) {
     const ik_tensor *x = &step->input, *y = &step->output;
     const ik_scale *p = &step->u.scale;
@@ -312,8 +312,10 @@ void ik_scalar_requantize(const ik_step *step, uint8_t *arena) {
             uint8_t *out = row_of(y, arena, n, h);
             const int32_t count = y->width * y->channels;
             for (int32_t i = 0; i < count; ++i) {
-                out[i] = ik_requantize(load_qs8(in + i, x->flip) - x->zero_point, p->scale,
-                    y->zero_point, p->clamp_low, p->clamp_high) ^ y->flip;
+                const int32_t scaled =
+                    (load_qs8(in + i, x->flip) - x->zero_point) * p->multiplier;
+                const int32_t q = ((scaled + 128) >> 8) + y->zero_point;
+                out[i] = (uint8_t)ik_clamp(q, -128, 127) ^ y->flip;
             }
         }
     }

@@ -72,11 +72,10 @@ typedef struct ik_softmax {
     float beta;
 } ik_softmax;
 
-/// float32 to 8 bits: rne(x * scale) + zero point. 8 bits to float32: (q - zero point) * scale.
-/// 8 bits to 8 bits: rne((q - zero point) * scale) + zero point.
+/// Change of scale: float32 to 8 bits and back, or 8 bits to 8 bits.
 typedef struct ik_scale {
-    float scale;
-    int32_t clamp_low, clamp_high;
+    float scale;         ///< To or from float32.
+    int32_t multiplier;  ///< 8 bits to 8 bits: input scale / output scale in 1/256.
 } ik_scale;
 
 typedef struct ik_step ik_step;

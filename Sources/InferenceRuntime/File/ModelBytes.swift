@@ -22,7 +22,7 @@ struct ModelBytes: Sendable {
 
     /// Reads the file at `path` whole. Blocks on the disk.
     init(contentsOf path: String, limit: Int) throws(ModelError) {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw .cannotRead(path: path, code: errno) }
         defer { close(descriptor) }
         var status = stat()

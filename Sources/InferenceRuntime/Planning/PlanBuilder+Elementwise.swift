@@ -148,12 +148,16 @@ extension PlanBuilder {
         if type(x) == .float32 {
             unsafe step.run = ik_scalar_quantize
             unsafe step.u.scale = ik_scale(
-                scale: try finite(1 / outputScale, node), clamp_low: -128, clamp_high: 127)
+                scale: try finite(1 / outputScale, node), multiplier: 0)
         } else {
             unsafe step.run = ik_scalar_requantize
+            let ratio = try activationScale(x, node) / outputScale
+            // XNNPACK's bounds; beyond them the rule loses all precision or overflows.
+            guard ratio >= 0x1p-8, ratio <= 0x1p7 else {
+                throw unsupported(node, "the input's scale is \(ratio) times the output's")
+            }
             unsafe step.u.scale = ik_scale(
-                scale: try finite(try activationScale(x, node) / outputScale, node),
-                clamp_low: -128, clamp_high: 127)
+                scale: ratio, multiplier: Int32((256 * ratio).rounded(.toNearestOrEven)))
         }
         let from = try layout(x)
         let to = try outputLayout(y)
@@ -173,7 +177,7 @@ extension PlanBuilder {
         let to = try outputLayout(y)
         var step = unsafe ik_step()
         unsafe step.run = ik_scalar_dequantize
-        unsafe step.u.scale = ik_scale(scale: scale, clamp_low: 0, clamp_high: 0)
+        unsafe step.u.scale = ik_scale(scale: scale, multiplier: 0)
         unsafe append(step, from: from, to: to, index)
     }
 }
