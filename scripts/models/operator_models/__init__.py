@@ -1,0 +1,1 @@
+"""The cases of make_operator_models.py, one module a family of operators."""
