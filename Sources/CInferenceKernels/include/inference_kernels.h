@@ -94,6 +94,7 @@ struct ik_step {
         ik_softmax softmax;
         ik_scale scale;
         int64_t element_bytes;
+        const void *parameters;  ///< Of the kernels in operator_kernels.h.
     } u;
 };
 
