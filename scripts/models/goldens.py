@@ -19,6 +19,7 @@ operator, else the built-in kernel; ONNX Runtime: the CPU provider with its defa
 where LiteRT's built-in kernels, run without the delegate, differ from it beyond the model's tolerance.
 """
 
+import json
 import struct
 import zlib
 
@@ -36,6 +37,9 @@ TOLERANCES = {
     "floatElement": {"steps": 0, "absolute": 1e-7, "relative": 1e-6, "ofLargest": 0.0},
     "floatFunction": {"steps": 0, "absolute": 1e-6, "relative": 1e-5, "ofLargest": 0.0},
     "floatSum": {"steps": 0, "absolute": 1e-6, "relative": 1e-6, "ofLargest": 3e-6},
+    # Floats that are the steps of a quantization: one step of 0.051, or a few of 1/256.
+    "dequantizedStep": {"steps": 0, "absolute": 0.0511, "relative": 0.0, "ofLargest": 0.0},
+    "probabilityStep": {"steps": 0, "absolute": 0.0118, "relative": 0.0, "ofLargest": 0.0},
     "floatRecurrent": {"steps": 0, "absolute": 2e-5, "relative": 0.0, "ofLargest": 2e-5},
 }
 
@@ -146,3 +150,16 @@ def excess(actual, expected, tolerance):
 def worst_excess(actual, expected, tolerance):
     """`excess` over all vectors and outputs of two lists of answers."""
     return max(excess(a, e, tolerance) for one, other in zip(actual, expected) for a, e in zip(one, other))
+
+
+def write_manifest(directory, made_by, models, refused):
+    """Writes manifest.json, a line a model, and says how much there is."""
+    lists = {"models": models, "refused": refused}
+    manifest = {"madeBy": made_by, "tolerances": TOLERANCES, **{key: f"@{key}" for key in lists}}
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    for key, rows in lists.items():
+        lines = ",\n".join("  " + json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
+        text = text.replace(f'"@{key}"', f"[\n{lines}\n ]")
+    (directory / "manifest.json").write_text(text + "\n")
+    size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+    print(f"{len(models)} models, {len(refused)} refused, {size} bytes in {directory}")

@@ -5,7 +5,7 @@ import numpy
 import goldens
 from tflite_writer import Model
 
-from .case import KIND, KINDS, Case, Kind, make_parameters, sum_tolerance
+from .case import KIND, KINDS, Case, Kind, float_ranges, make_parameters, sum_tolerance
 from .convolutions import CHANNELS, all_minimal, dead_channels, some_minimal, wild_scales
 
 # What FULLY_CONNECTED comes in beside KINDS: old converters quantize its weights per tensor, new ones per channel.
@@ -34,7 +34,7 @@ def fully_connected(name, kind, *, lead=(1,), ci=16, co=8, act="NONE", keep=Fals
     version = 4 if kind.activation == "int8" else 7 if kind.activation == "int16" else 3 if hybrid else 1
     version = 12 if kind.per_channel else 9 if asymmetric else max(version, 5 if keep else 1, 6 if not bias else 1)
     graph.operator("FULLY_CONNECTED", [x, w, b], [y], version, activation=act, keepNumDims=keep, asymmetricQuantizeInputs=asymmetric)
-    return Case(full, model, kind.name, sum_tolerance(kind), note, **case)
+    return Case(full, model, kind.name, sum_tolerance(kind), note, ranges=float_ranges(kind), **case)
 
 
 def batch_matmul(name, kind, a, b, *, adj_x=False, adj_y=False, constant=False, note="", asymmetric=False):
@@ -72,13 +72,15 @@ def cases():
         yield fully_connected("one_row", k, count=5)
         yield fully_connected("batch_3_relu", k, lead=(3,), ci=17, co=9, act="RELU")
         yield fully_connected("relu6", k, ci=9, co=7, act="RELU6")
+        if k in ("hybrid_per_tensor", "int16_per_tensor"):
+            continue
         yield fully_connected("no_bias", k, ci=8, co=5, bias=None)
         yield fully_connected("keep_dimensions", k, lead=(1, 3), ci=7, co=5, keep=True)
         yield fully_connected("rows_flattened", k, lead=(1, 2, 2), ci=6, co=3)
     for k in ("int8", "int8_per_tensor", "float32"):
         yield fully_connected("relu_n1_to_1", k, ci=9, co=7, act="RELU_N1_TO_1")
         yield fully_connected("deep_700", k, ci=700, co=3, count=3) if k != "float32" else fully_connected("deep_300", k, ci=300, co=2, count=3)
-        for ci, co in list(zip(CHANNELS, reversed(CHANNELS)))[:: 3 if k == "int8" else 1]:
+        for ci, co in list(zip(CHANNELS, reversed(CHANNELS)))[:: 2 if k == "int8_per_tensor" else 3]:
             yield fully_connected(f"{ci}_to_{co}", k, ci=ci, co=co, count=3)
         yield fully_connected("31_to_33_batch_2", k, lead=(2,), ci=31, co=33 if k != "float32" else 17, count=3)
     for k in ("hybrid", "hybrid_per_tensor"):
@@ -87,14 +89,16 @@ def cases():
     for k in ("int8", "int8_per_tensor"):
         yield fully_connected("some_weights_-128", k, weights=some_minimal)
         yield fully_connected("all_weights_-128", k, ci=33, weights=all_minimal, count=5)
+        yield fully_connected("bias_near_limits", k, bias="limit", weight_scales=lambda s, r: s / 100000,
+                              note="accumulators come within 2^24 of the limits of int32")
+        if k != "int8":
+            continue
         yield fully_connected("zero_points_low_high", k, zx=-128, zy=127, count=5)
         yield fully_connected("zero_points_high_low", k, zx=127, zy=-128, count=5)
         yield fully_connected("clamp_off_zero_point_relu6", k, zy=-31, act="RELU6")
         yield fully_connected("clamp_off_zero_point_relu", k, zy=89, act="RELU")
         yield fully_connected("tiny_output_scale", k, weight_scales=lambda s, r: s * 300)
         yield fully_connected("huge_output_scale", k, weight_scales=lambda s, r: s / 40000)
-        yield fully_connected("bias_near_limits", k, bias="limit", weight_scales=lambda s, r: s / 100000,
-                              note="accumulators come within 2^24 of the limits of int32")
     yield fully_connected("dead_channels", "int8", weight_scales=dead_channels)
     yield fully_connected("wild_scales", "int8", weight_scales=wild_scales, co=33, count=5)
     for k in ("int8", "int16", "float32", "hybrid"):
