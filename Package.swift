@@ -79,6 +79,11 @@ let package = Package(
             ],
             swiftSettings: swift),
 
+        // Measures a model in a process of its own; called by Benchmarks/inference/run.
+        .executableTarget(
+            name: "inference-bench", dependencies: ["InferenceRuntime"],
+            path: "Benchmarks/inference/runner", swiftSettings: testSwift),
+
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: testSwift),
         .testTarget(

@@ -9,9 +9,10 @@ struct FixtureTests {
         #expect(Fixtures.names.count >= 30)
     }
 
-    @Test("An operator answers as LiteRT does", arguments: Fixtures.names)
-    func operatorIsExact(name: String) throws {
-        let plan = try ModelPlan.make(Fixtures.bytes(name, "tflite"))
+    @Test(
+        "An operator answers as LiteRT does", arguments: Fixtures.names, InstructionSet.available)
+    func operatorIsExact(name: String, set: InstructionSet) throws {
+        let plan = try ModelPlan.make(Fixtures.bytes(name, "tflite"), instructionSet: set)
         let expected = try Fixtures.bytes(name, "output")
         let actual = try plan.answers(to: Fixtures.bytes(name, "input"))
         #expect(actual.count == expected.count)

@@ -5,9 +5,11 @@ import Testing
 /// LiteRT's answers on the reference models, byte for byte.
 @Suite("Golden outputs", .enabled(if: SharedModels.areAvailable, "\(SharedModels.absence)"))
 struct GoldenTests {
-    @Test("A reference model answers every byte as LiteRT does", arguments: SharedModels.int8Models)
-    func referenceModelIsExact(model: String) throws {
-        let plan = try ModelPlan(contentsOf: SharedModels.path(model))
+    @Test(
+        "A reference model answers every byte as LiteRT does",
+        arguments: SharedModels.int8Models, InstructionSet.available)
+    func referenceModelIsExact(model: String, set: InstructionSet) throws {
+        let plan = try ModelPlan(contentsOf: SharedModels.path(model), instructionSet: set)
         let expected = try SharedModels.golden(model, "output")
         #expect(expected.count == 64 * plan.outputs[0].byteCount)
         let actual = try plan.answers(to: SharedModels.golden(model, "input"))

@@ -27,3 +27,8 @@ extension ModelPlan {
         return try result.get()
     }
 }
+
+extension InstructionSet {
+    /// Those that this processor runs.
+    static let available = allCases.filter(\.isAvailable)
+}

@@ -42,15 +42,28 @@ extension PlanBuilder {
         try count(
             multiplyAdds: geometry.output.batches, geometry.output.height, geometry.output.width,
             filter[0], filter[1], filter[2], filter[3])
-        let constants = try layerConstants(
+        let parameters = try layerParameters(
             node, outputChannels: filter[0], channelAxis: 0, activation: activation)
+        let groups = geometry.input.channels / filter[3]
+        if usesTiles(node, geometry) {
+            let from = try nativeLayout(x, geometry.border, index)
+            let to = try outputLayout(y)
+            let weights = weightValues(parameters)
+            if try appendTiles(
+                node, index, geometry, parameters, weights: weights, groups: groups, from: from,
+                to: to)
+            {
+                return
+            }
+        }
+        let constants = try store(parameters)
         let from = try layout(x)
         let to = try outputLayout(y)
         var step = unsafe ik_step()
         unsafe step.run = ik_scalar_conv_qs8
         unsafe step.u.conv = ik_conv_qs8(
             weights: constants.weights, bias: constants.bias, multiplier: constants.multiplier,
-            groups: Int32(geometry.input.channels / filter[3]),
+            groups: Int32(groups),
             kernel_height: Int32(filter[1]), kernel_width: Int32(filter[2]),
             stride_height: Int32(geometry.stride.height),
             stride_width: Int32(geometry.stride.width),
@@ -58,7 +71,7 @@ extension PlanBuilder {
             dilation_width: Int32(geometry.dilation.width),
             pad_top: Int32(geometry.vertical.padBefore),
             pad_left: Int32(geometry.horizontal.padBefore),
-            clamp_low: constants.clamp.low, clamp_high: constants.clamp.high)
+            clamp_low: parameters.clamp.low, clamp_high: parameters.clamp.high)
         unsafe append(step, from: from, to: to, index)
     }
 
@@ -75,8 +88,22 @@ extension PlanBuilder {
         try count(
             multiplyAdds: geometry.output.batches, geometry.output.height, geometry.output.width,
             filter[1], filter[2], filter[3])
-        let constants = try layerConstants(
+        let parameters = try layerParameters(
             node, outputChannels: filter[3], channelAxis: 3, activation: activation)
+        if usesTiles(node, geometry) {
+            let from = try nativeLayout(x, geometry.border, index)
+            let to = try outputLayout(y)
+            // Over a single channel it is a convolution, with its weights transposed.
+            let isDone =
+                geometry.input.channels == 1
+                ? try appendTiles(
+                    node, index, geometry, parameters,
+                    weights: transposed(weightValues(parameters), columns: filter[3]), groups: 1,
+                    from: from, to: to)
+                : try appendDepthwiseTiles(index, geometry, parameters, from: from, to: to)
+            if isDone { return }
+        }
+        let constants = try store(parameters)
         let from = try layout(x)
         let to = try outputLayout(y)
         var step = unsafe ik_step()
@@ -91,7 +118,7 @@ extension PlanBuilder {
             dilation_width: Int32(geometry.dilation.width),
             pad_top: Int32(geometry.vertical.padBefore),
             pad_left: Int32(geometry.horizontal.padBefore),
-            clamp_low: constants.clamp.low, clamp_high: constants.clamp.high)
+            clamp_low: parameters.clamp.low, clamp_high: parameters.clamp.high)
         unsafe append(step, from: from, to: to, index)
     }
 
@@ -111,18 +138,44 @@ extension PlanBuilder {
             throw invalid(node, "its output is not \(rows) x \(outputs)")
         }
         try count(multiplyAdds: rows, inputs, outputs)
-        let constants = try layerConstants(
+        let parameters = try layerParameters(
             node, outputChannels: outputs, channelAxis: 0, activation: activation)
-        let from = matrix(try denseLayout(x, index), rows: rows, columns: inputs)
+        let usesTiles = unsafe kernels.vector_bytes > 0
+        let source = usesTiles ? try nativeDenseLayout(x, index) : try denseLayout(x, index)
+        let from = matrix(source, rows: rows, columns: inputs)
         let to = matrix(try outputLayout(y), rows: rows, columns: outputs)
+        if usesTiles,
+            let geometry = WindowGeometry(
+                input: ImageShape(batches: 1, height: 1, width: rows, channels: inputs),
+                output: ImageShape(batches: 1, height: 1, width: rows, channels: outputs),
+                kernel: Extent(height: 1, width: 1),
+                window: Window(padding: .valid, stride: Extent(height: 1, width: 1)),
+                dilation: Extent(height: 1, width: 1)),
+            try appendTiles(
+                node, index, geometry, parameters, weights: weightValues(parameters), groups: 1,
+                from: from, to: to)
+        {
+            return
+        }
+        let constants = try store(parameters)
         var step = unsafe ik_step()
         unsafe step.run = ik_scalar_conv_qs8
         unsafe step.u.conv = ik_conv_qs8(
             weights: constants.weights, bias: constants.bias, multiplier: constants.multiplier,
             groups: 1, kernel_height: 1, kernel_width: 1, stride_height: 1, stride_width: 1,
             dilation_height: 1, dilation_width: 1, pad_top: 0, pad_left: 0,
-            clamp_low: constants.clamp.low, clamp_high: constants.clamp.high)
+            clamp_low: parameters.clamp.low, clamp_high: parameters.clamp.high)
         unsafe append(step, from: from, to: to, index)
+    }
+
+    func weightValues(_ parameters: LayerParameters) -> [Int8] {
+        unsafe graph.bytes.bytes(parameters.weights).map { Int8(bitPattern: $0) }
+    }
+
+    /// [row][column] to [column][row].
+    private func transposed(_ values: [Int8], columns: Int) -> [Int8] {
+        let rows = values.count / columns
+        return (0..<values.count).map { values[$0 % rows * columns + $0 / rows] }
     }
 
     /// The same elements as one row of pixels.

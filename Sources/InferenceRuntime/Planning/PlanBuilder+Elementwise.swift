@@ -22,6 +22,11 @@ extension PlanBuilder {
         let bounds = clamp(activation, of: y, scale: outputScale)
         let (first, second) = (try layout(a), try layout(b))
         let to = try outputLayout(y)
+        if unsafe kernels.vector_bytes > 0, shape(a) == shape(y), shape(b) == shape(y) {
+            appendTileAdd(
+                index, fixed(left), fixed(right), shift: shift, clamp: bounds, first, second, to)
+            return
+        }
         var step = unsafe ik_step()
         unsafe step.run = ik_scalar_add_qs8
         unsafe step.u.add = ik_add_qs8(
@@ -76,7 +81,7 @@ extension PlanBuilder {
                 window: window, dilation: Extent(height: 1, width: 1))
         else { throw invalid(node, "its output shape does not follow from its input shape") }
         // A window wholly inside the padding has no element; the sum must fit 31 bits.
-        guard kernel.height * kernel.width <= 1 << 23 else {
+        guard kernel.height * kernel.width <= 1 << 22 else {
             throw unsupported(node, "a window of \(kernel.height) x \(kernel.width)")
         }
         try count(
@@ -86,11 +91,7 @@ extension PlanBuilder {
         let from = try layout(x)
         let to = try outputLayout(y)
         var step = unsafe ik_step()
-        if isAverage {
-            unsafe step.run = ik_scalar_average_pool_qs8
-        } else {
-            unsafe step.run = ik_scalar_max_pool_qs8
-        }
+        unsafe step.run = isAverage ? kernels.average_pool : kernels.max_pool
         unsafe step.u.pool = ik_pool(
             kernel_height: Int32(kernel.height), kernel_width: Int32(kernel.width),
             stride_height: Int32(window.stride.height), stride_width: Int32(window.stride.width),

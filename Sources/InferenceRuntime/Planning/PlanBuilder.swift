@@ -95,7 +95,7 @@ internal import CInferenceKernels
     /// Convolutions want their padding around the tensor, written once.
     private mutating func noteBorder(_ node: GraphNode) throws(ModelError) {
         guard unsafe kernels.wants_borders != 0, let geometry = try convolutionGeometry(node),
-            let input = node.inputs[0]
+            usesTiles(node, geometry), let input = node.inputs[0]
         else { return }
         borders[input] = borders[input].union(geometry.border)
     }
@@ -197,11 +197,24 @@ internal import CInferenceKernels
         }
     }
 
-    /// `tensor` with at least `border` around it and stored with `flip`.
-    mutating func borderedLayout(
-        _ tensor: Int, _ border: Border, flip: UInt8, _ node: Int
+    /// `tensor` without borders, stored as the vector kernels want it.
+    mutating func nativeDenseLayout(_ tensor: Int, _ node: Int) throws(ModelError) -> Layout {
+        let layout = try layout(tensor)
+        let flip = unsafe kernels.flip
+        if layout.border == Border(), layout.view.flip == flip { return layout }
+        return try variant(tensor, node) {
+            $0.border == Border() && $0.view.flip == flip
+        } make: { _ in
+            (Border(), flip)
+        }
+    }
+
+    /// `tensor` with at least `border` around it, stored as the vector kernels want it.
+    mutating func nativeLayout(
+        _ tensor: Int, _ border: Border, _ node: Int
     ) throws(ModelError) -> Layout {
         let layout = try layout(tensor)
+        let flip = unsafe kernels.flip
         if layout.border.covers(border), layout.view.flip == flip { return layout }
         let wanted = borders[tensor].union(border)
         return try variant(tensor, node) {
@@ -283,7 +296,7 @@ internal import CInferenceKernels
         from input: Layout, to output: Layout, element: Int, _ node: Int
     ) throws(ModelError) {
         var step = unsafe ik_step()
-        unsafe step.run = ik_scalar_copy
+        unsafe step.run = kernels.copy
         unsafe step.u.element_bytes = Int64(element)
         unsafe append(step, from: input, to: output, node)
     }
