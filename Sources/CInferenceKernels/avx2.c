@@ -4,13 +4,10 @@
 // Activations are signed.
 #if defined(__x86_64__)
 #define IK_TARGET __attribute__((target("avx2")))
-#define IK_UNSIGNED 0
 // 8 sums; a dot product needs five more registers here.
 #define IK_TILE_PIXELS(vectors) 4
 
 #include "x86_256.h"
-
-typedef int8_t native;
 
 IK_PRIMITIVE vec dot(vec sum, vec x, vec w, const int exact) {
     if (exact) {
@@ -26,25 +23,5 @@ IK_PRIMITIVE vec dot(vec sum, vec x, vec w, const int exact) {
 
 #include "tile.h"
 
-#include "portable.h"
-
-IK_TARGET static void conv_exact(const ik_step *step, uint8_t *arena) { conv_any(step, arena, 1); }
-IK_TARGET static void gemv_exact(const ik_step *step, uint8_t *arena) { gemv_any(step, arena, 1); }
-IK_TARGET static void depthwise_exact(const ik_step *step, uint8_t *arena) {
-    depthwise_any(step, arena, 1);
-}
-
-const ik_kernel_set ik_avx2_kernels = {
-    .name = "avx2",
-    .flip = 0,
-    .wants_borders = 1,
-    .vector_bytes = 32,
-    .gemv_block = IK_GEMV_BLOCK,
-    .largest_block = 16,
-    .tile = {conv, gemv, depthwise, add},
-    .tile_exact = {conv_exact, gemv_exact, depthwise_exact, add},
-    .copy = copy,
-    .average_pool = average_pool,
-    .max_pool = max_pool,
-};
+const ik_kernel_set ik_avx2_kernels = {.name = "avx2", .flip = 0, IK_COMMON_FIELDS};
 #endif

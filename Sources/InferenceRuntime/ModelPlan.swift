@@ -38,8 +38,8 @@ internal import CInferenceKernels
     let inputRanges: [Range<Int>]
     let outputRanges: [Range<Int>]
     let preparations: [Preparation]
-    /// The operator that each step belongs to.
-    let stepOwners: [Int]
+    /// For each step the operator that it belongs to, an index into `operators`.
+    package let stepOwners: [Int]
     private let constants: [AlignedMemory]
     private let arenaConstants: AlignedMemory
     private let stepMemory: AlignedMemory

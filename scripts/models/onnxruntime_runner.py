@@ -22,11 +22,22 @@ def plain(output):
     return output.astype(object) if output.dtype.kind in "US" else output
 
 
+def aligned(array):
+    """A copy that starts at a multiple of 64: the order of ONNX Runtime's float sums follows the address of its input."""
+    if array.dtype.kind in "OUS" or array.nbytes == 0:
+        return array
+    space = numpy.empty(array.nbytes + 64, numpy.uint8)
+    start = -space.ctypes.data % 64
+    copy = space[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
 def answers(model, vectors, optimised=True):
     session = open_model(model, optimised)
     names = [i.name for i in session.get_inputs()]
     results = []
     for inputs in vectors:
-        outputs = session.run(None, dict(zip(names, inputs)))
+        outputs = session.run(None, dict(zip(names, map(aligned, inputs))))
         results.append([plain(output) for output in outputs])
     return results

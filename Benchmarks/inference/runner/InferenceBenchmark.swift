@@ -3,12 +3,12 @@ import InferenceRuntime
 
 /// Measures one model in this process and prints one line of JSON:
 /// `inference-bench MODEL INPUT OUTPUT WARM-UP ITERATIONS`. INPUT is one input's raw bytes; the answer to it is
-/// written to OUTPUT.
+/// written to OUTPUT. With a sixth argument `profile` it prints the mean time of each step instead.
 @main
 struct InferenceBenchmark {
     static func main() {
         let arguments = CommandLine.arguments
-        guard arguments.count == 6, let warmUp = Int(arguments[4]), let count = Int(arguments[5]),
+        guard arguments.count >= 6, let warmUp = Int(arguments[4]), let count = Int(arguments[5]),
             warmUp >= 0, count > 0
         else {
             print("usage: inference-bench MODEL INPUT OUTPUT WARM-UP ITERATIONS")
@@ -31,6 +31,10 @@ struct InferenceBenchmark {
             fclose(file)
         }
         for _ in 0..<warmUp { session.invoke() }
+        if arguments.count > 6 {
+            profile(plan, &session, count: count)
+            return
+        }
         var times = [UInt64](repeating: 0, count: count)
         for index in 0..<count {
             let start = now()
@@ -49,6 +53,15 @@ struct InferenceBenchmark {
         print(
             "{\"min\": \(microseconds(0)), \"p50\": \(microseconds(0.5)), "
                 + "\"p99\": \(microseconds(0.99)), \"isa\": \"\(plan.instructionSet.rawValue)\"}")
+    }
+
+    static func profile(_ plan: ModelPlan, _ session: inout InferenceSession, count: Int) {
+        var times = [UInt64](repeating: 0, count: plan.stepOwners.count)
+        for _ in 0..<count { times.withUnsafeMutableBufferPointer { session.invokeTimed($0) } }
+        for (step, owner) in plan.stepOwners.enumerated() {
+            let operation = plan.operators[owner]
+            print("\(operation.name) \(operation.outputShape): \(times[step] / UInt64(count)) ns")
+        }
     }
 
     static func now() -> UInt64 {

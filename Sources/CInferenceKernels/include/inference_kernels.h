@@ -78,18 +78,19 @@ typedef struct ik_scale {
     int32_t multiplier;  ///< 8 bits to 8 bits: input scale / output scale in 1/256.
 } ik_scale;
 
-/// How an accumulator becomes a byte. All in the native domain of the kernels that run the step:
-/// signed, or signed + 128 where `ik_kernel_set.flip` is 0x80.
+/// How an accumulator becomes a byte, in the unsigned domain (v + 128).
 typedef struct ik_requantization {
-    float high;          ///< Upper bound - zero point: applied before rounding.
-    int32_t zero_point;  ///< Native.
-    int32_t low;         ///< Lower bound, native: applied last.
-    uint8_t flip;        ///< From the native storage to the output's.
+    float high;          ///< Upper bound - zero point. Before rounding, in the exact kernels.
+    int32_t zero_point;  ///< [0, 255]
+    int32_t low_byte, high_byte;  ///< Bounds, [0, 255]. After rounding.
+    uint8_t flip;        ///< From v + 128 to the output's storage.
 } ik_requantization;
 
 /// Convolution for the vector kernels. Weights are packed [block][segment][4-byte group][channel of
 /// the block][4]: what one pass over a window reads lies in the order in which it is read. A segment
 /// is a run of input bytes that is contiguous for every pixel: a kernel row, or a tap.
+///
+/// Within a block, channels are in the order of ik_channel_slot, and so are bias and multiplier.
 typedef struct ik_tile_conv {
     const int8_t *weights;
     const int32_t *bias;          ///< [channels rounded up to 16], input zero point folded in.
@@ -98,19 +99,21 @@ typedef struct ik_tile_conv {
     const int32_t *pixel_output;  ///< [pixels]: bytes from the output's origin.
     const int32_t *segments;      ///< [segment_count]: bytes from the window's origin.
     int32_t pixels, segment_count, segment_groups, channels, block;
+    int32_t row_pixels;   ///< Output pixels of a row; conv_strip only.
+    int32_t pixel_bytes;  ///< Bytes from one input pixel to the next; conv_strip only.
     ik_requantization requantization;
 } ik_tile_conv;
 
 /// A stretch of output bytes that one vector computes.
 typedef struct ik_depthwise_block {
-    int32_t input, output;  ///< Bytes from the origins; input without padding's offset.
+    int32_t input, output;  ///< Bytes from the origins.
     int32_t weights;        ///< Which vector of weights.
     int32_t lanes;          ///< Bytes to write.
 } ik_depthwise_block;
 
 /// Depthwise convolution for the vector kernels. Four taps are interleaved to 4-byte groups, so
-/// weights are [vector][group of taps][4 accumulators][lane][4 taps]; bias and multiplier are
-/// [vector][4 accumulators][lane]. Accumulator i, lane j is channel 16 * (j / 4) + 4 * i + j % 4.
+/// weights are [vector][group of taps][slot][4 taps]; bias and multiplier are [vector][slot], slots
+/// as in ik_channel_slot.
 typedef struct ik_tile_depthwise {
     const int8_t *weights;
     const int32_t *bias;
@@ -118,15 +121,19 @@ typedef struct ik_tile_depthwise {
     const int32_t *taps;              ///< [4 * groups]: bytes from the block's input.
     const ik_depthwise_block *blocks;
     int32_t block_count, groups;
+    int32_t parts;       ///< Pixels that a vector is put together from: 1 (as they lie), 2 or 4.
+    int32_t part_bytes;  ///< Bytes between these pixels in the input.
     ik_requantization requantization;
 } ik_tile_depthwise;
 
-/// Sum of two tensors of one shape for the vector kernels.
+/// Sum of two tensors of one shape for the vector kernels, on values v + 128.
 typedef struct ik_tile_add {
-    int32_t left_multiplier, right_multiplier, shift;
-    int32_t bias;  ///< 2^(shift - 1) less both native zero points times their multipliers.
-    int32_t low, high, zero_point;  ///< Native.
-    uint8_t flip;
+    /// Left in the low, right in the high 16 bits: multiplier / 256, and the rest of that.
+    int32_t high_multipliers, low_multipliers;
+    int32_t shift;
+    int32_t bias;  ///< 2^(shift - 1) less both zero points times their multipliers.
+    uint8_t left_flip, right_flip;  ///< From the inputs' storage to v + 128.
+    ik_requantization requantization;
 } ik_tile_add;
 
 typedef struct ik_step ik_step;
@@ -148,6 +155,7 @@ struct ik_step {
         ik_tile_depthwise tile_depthwise;
         ik_tile_add tile_add;
         int64_t element_bytes;
+        const void *parameters;  ///< Of the kernels in operator_kernels.h.
     } u;
 };
 
@@ -188,6 +196,9 @@ typedef struct ik_tile_functions {
     ik_run_function gemv;       ///< One pixel, one segment; weights packed by ik_pack_gemv.
     ik_run_function depthwise;
     ik_run_function add;
+    /// Kernels 3 wide that move by 1, over a multiple of 4 channels; weights packed with 3 taps.
+    /// NULL where it would not pay.
+    ik_run_function conv_strip;
 } ik_tile_functions;
 
 /// The kernels of one instruction set, and the layout they want.
@@ -198,8 +209,9 @@ typedef struct ik_kernel_set {
     int32_t vector_bytes;   ///< Bytes that a depthwise block computes; 0: no vector kernels.
     int32_t gemv_block;     ///< Channels that a GEMV accumulates at once; the rest by 16.
     int32_t largest_block;  ///< Most channels of a convolution's block: 16, 32 or 64.
-    ik_tile_functions tile;        ///< Weights in [-127, 127].
-    ik_tile_functions tile_exact;  ///< Any weights.
+    int32_t most_parts;     ///< Most pixels that a depthwise vector can be put together from.
+    ik_tile_functions tile;        ///< Weights in [-127, 127], multipliers below 1.
+    ik_tile_functions tile_exact;  ///< Any weights and multipliers.
     ik_run_function copy, average_pool, max_pool;
 } ik_kernel_set;
 
@@ -208,22 +220,34 @@ const ik_kernel_set *ik_kernels_named(const char *name);
 
 // Packing, done once when a model is loaded. `weights` are [channel][segment][segment byte].
 
-/// Fills `packed`, zeroed, of ceil(channels / block) * segments * groups * block * 4 bytes.
-void ik_pack_conv(int8_t *packed, const int8_t *weights, int32_t channels, int32_t segments,
-    int32_t segment_bytes, int32_t block);
+/// Where a channel lies among those that are narrowed to bytes together. Narrowing 32 to 16 to 8
+/// bits works within 16-byte lanes and so interleaves its operands; channels are laid out so that
+/// they come out in order. `unit` channels in vectors of `lanes`; both powers of 2.
+int32_t ik_channel_slot(int32_t channel, int32_t unit, int32_t lanes);
 
-/// Fills `packed`, zeroed, of (channels rounded up to 16) * (inputs rounded up to 4) bytes: blocks
-/// of `block` channels as ik_pack_conv makes them while they fit, then blocks of 16.
-void ik_pack_gemv(int8_t *packed, const int8_t *weights, int32_t channels, int32_t inputs,
-    int32_t block);
+/// A convolution's or GEMV's constants, to be packed.
+typedef struct ik_packing {
+    const int8_t *weights;
+    const int32_t *bias;
+    const float *multiplier;
+    int32_t channels, segments, segment_bytes;
+    int32_t block;         ///< Channels of a block. A GEMV's last channels are in blocks of 16.
+    int32_t taps;          ///< Kernel columns that lie together for each 4-byte group; else 1.
+    int32_t vector_bytes;  ///< Of the kernel set.
+    int32_t zero_point;    ///< As the input is stored.
+} ik_packing;
 
-/// folded[c] = bias[c] - zero_point * (sum of the channel's weights), wrapping.
-void ik_fold_bias(int32_t *folded, const int32_t *bias, const int8_t *weights, int32_t channels,
-    int64_t weights_per_channel, int32_t zero_point);
+/// Fills zeroed memory: weights of ceil(channels / block) * block * segments * groups * 4 bytes,
+/// bias and multiplier of as many channels.
+void ik_pack_conv(const ik_packing *p, int8_t *weights, int32_t *bias, float *multiplier);
+
+/// Output pixels of a row that conv_strip needs at least, for a block.
+int32_t ik_least_strip(int32_t block);
+
+/// As ik_pack_conv for one segment, with channels rounded up to 16.
+void ik_pack_gemv(const ik_packing *p, int8_t *weights, int32_t *bias, float *multiplier);
 
 /// Packs depthwise weights [tap][channel]. `lane_channels` says which channel each of the `vectors`
 /// * `vector_bytes` lanes computes, -1 for none. Outputs are zeroed memory of the layouts above.
-void ik_pack_depthwise(int8_t *packed, int32_t *packed_bias, float *packed_multiplier,
-    const int8_t *weights, const int32_t *bias, const float *multiplier,
-    const int32_t *lane_channels, int32_t vectors, int32_t vector_bytes, int32_t taps,
-    int32_t channels, int32_t zero_point);
+void ik_pack_depthwise(const ik_packing *p, const int32_t *lane_channels, int32_t vectors,
+    int8_t *weights, int32_t *bias, float *multiplier);

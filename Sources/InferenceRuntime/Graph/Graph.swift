@@ -54,6 +54,12 @@ enum Operation: Equatable {
     case softmax(beta: Float)
     case quantize
     case dequantize
+    case unary(UnaryFunction)
+    case binary(BinaryFunction, activation: Activation)
+    case reduction(Reduction, keepsAxes: Bool)
+    case argumentOfExtreme(isMinimum: Bool)
+    case movement(Movement)
+    case cast
 }
 
 /// Height and width, both at least 1.

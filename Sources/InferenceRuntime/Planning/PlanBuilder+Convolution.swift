@@ -168,7 +168,7 @@ extension PlanBuilder {
         unsafe append(step, from: from, to: to, index)
     }
 
-    private func weightValues(_ parameters: LayerParameters) -> [Int8] {
+    func weightValues(_ parameters: LayerParameters) -> [Int8] {
         unsafe graph.bytes.bytes(parameters.weights).map { Int8(bitPattern: $0) }
     }
 

@@ -20,20 +20,13 @@ extension PlanBuilder {
                     .rounded(.toNearestOrEven))
         }
         let bounds = clamp(activation, of: y, scale: outputScale)
-        if unsafe kernels.vector_bytes > 0, shape(a) == shape(y), shape(b) == shape(y) {
-            let (first, second) = (
-                try nativeLayout(a, Border(), index), try nativeLayout(b, Border(), index)
-            )
-            let to = try outputLayout(y)
-            var step = unsafe ik_step()
-            unsafe step.run = kernels.tile.add
-            unsafe step.u.tile_add = tileAdd(
-                fixed(left), fixed(right), shift: shift, bounds, first, second, to)
-            unsafe append(step, from: first, and: second, to: to, index)
-            return
-        }
         let (first, second) = (try layout(a), try layout(b))
         let to = try outputLayout(y)
+        if unsafe kernels.vector_bytes > 0, shape(a) == shape(y), shape(b) == shape(y) {
+            appendTileAdd(
+                index, fixed(left), fixed(right), shift: shift, clamp: bounds, first, second, to)
+            return
+        }
         var step = unsafe ik_step()
         unsafe step.run = ik_scalar_add_qs8
         unsafe step.u.add = ik_add_qs8(
@@ -42,22 +35,6 @@ extension PlanBuilder {
             left_strides: try broadcast(first, a, to: y, node),
             right_strides: try broadcast(second, b, to: y, node))
         unsafe append(step, from: first, and: second, to: to, index)
-    }
-
-    /// The sum with both zero points folded into one bias, in the native domain.
-    private func tileAdd(
-        _ left: Int32, _ right: Int32, shift: Int, _ clamp: (low: Int32, high: Int32),
-        _ first: Layout, _ second: Layout, _ to: Layout
-    ) -> ik_tile_add {
-        let offset: Int32 = unsafe kernels.flip == 0 ? 0 : 128
-        let bias =
-            Int32(1) << Int32(shift - 1) &- left &* (first.view.zero_point + offset)
-            &- right &* (second.view.zero_point + offset)
-        return ik_tile_add(
-            left_multiplier: left, right_multiplier: right, shift: Int32(shift), bias: bias,
-            low: clamp.low + offset, high: clamp.high + offset,
-            zero_point: to.view.zero_point + offset,
-            flip: unsafe kernels.flip ^ to.view.flip)
     }
 
     /// Strides of an operand over the output's axes; 0 where it is repeated.
@@ -104,7 +81,7 @@ extension PlanBuilder {
                 window: window, dilation: Extent(height: 1, width: 1))
         else { throw invalid(node, "its output shape does not follow from its input shape") }
         // A window wholly inside the padding has no element; the sum must fit 31 bits.
-        guard kernel.height * kernel.width <= 1 << 23 else {
+        guard kernel.height * kernel.width <= 1 << 22 else {
             throw unsupported(node, "a window of \(kernel.height) x \(kernel.width)")
         }
         try count(

@@ -40,7 +40,8 @@ extension PlanBuilder {
             throw invalid(node, "its weights have no scale")
         }
         let scales = quantization.scales
-        guard scales.count == 1 || scales.count == outputChannels && quantization.axis == channelAxis
+        guard
+            scales.count == 1 || scales.count == outputChannels && quantization.axis == channelAxis
         else {
             throw invalid(node, "\(scales.count) weight scales for \(outputChannels) channels")
         }

@@ -71,6 +71,7 @@ internal import CInferenceKernels
     }
 
     private mutating func lower(_ node: GraphNode, _ index: Int) throws(ModelError) {
+        if try lowerGeneral(node, index) { return }
         switch node.operation {
         case .fullyConnected(let activation):
             try lowerFullyConnected(node, index, activation)
@@ -87,6 +88,7 @@ internal import CInferenceKernels
         case .softmax(let beta): try lowerSoftmax(node, index, beta)
         case .quantize: try lowerQuantize(node, index)
         case .dequantize: try lowerDequantize(node, index)
+        default: preconditionFailure("lowerGeneral takes every other operation")
         }
     }
 
@@ -153,6 +155,12 @@ internal import CInferenceKernels
         if isGraphOutput { storages[layout.storage].request.last = .max }
         layouts[tensor] = layout
         return layout
+    }
+
+    /// The same for a kernel that writes whole tensors without gaps.
+    mutating func denseOutputLayout(_ tensor: Int) throws(ModelError) -> Layout {
+        borders[tensor] = Border()
+        return try outputLayout(tensor)
     }
 
     /// Makes `tensor` another view of memory that is written already.

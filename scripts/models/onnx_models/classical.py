@@ -96,9 +96,11 @@ def regressor(name, *, ml=1, targets=1, each=False, aggregate="SUM", post="NONE"
                 ml=ml, kind="trees", tolerance="floatSum", vectors=vectors)
 
 
-def classifier(name, *, ml=1, classes=3, each=True, post="NONE", base=None, strings=False, one_weight=False, missing=False, **more):
+def classifier(name, *, ml=1, classes=3, each=True, post="NONE", base=None, strings=False, one_weight=False, missing=False, signed=False, **more):
     forest = Forest(f"classifier/{name}", missing=missing, **more)
-    values = (lambda rng: float(numpy.float32(rng.uniform(0, 1)))) if post == "NONE" else None
+    # Of two classes ONNX Runtime takes the second if its score is above 0, whatever the first one's score is; above 0.5 if all
+    # votes are for one class and none is negative.
+    values = (lambda rng: float(numpy.float32(rng.uniform(0, 1 / more.get("trees", 4))))) if post == "NONE" and not signed else None
     attributes = {**forest.attributes(), **forest.votes("class", 1 if one_weight else classes, each, values), "post_transform": post}
     if strings:
         attributes["classlabels_strings"] = ["bearing", "imbalance", "normal", "cavitation"][:classes]
@@ -196,11 +198,13 @@ def cases():
     yield classifier("3_classes_one_vote_a_leaf", each=False)
     yield classifier("3_classes_base_values", base=[0.1, -0.4, 0.2])
     yield classifier("4_classes_strings", classes=4, strings=True)
-    yield classifier("2_classes", classes=2)
-    yield classifier("2_classes_one_weight", classes=2, one_weight=True)
+    yield classifier("2_classes", classes=2, trees=3, signed=True)
+    yield classifier("2_classes_no_negative_weight", classes=2, trees=3)
+    yield classifier("2_classes_one_weight", classes=2, one_weight=True, trees=2)
+    yield classifier("2_classes_one_weight_signed", classes=2, one_weight=True, trees=3, signed=True)
     yield classifier("2_classes_one_weight_logistic", classes=2, one_weight=True, post="LOGISTIC")
-    yield classifier("2_classes_one_weight_logistic_base", classes=2, one_weight=True, post="LOGISTIC", base=[-0.3])
-    yield classifier("2_classes_strings", classes=2, strings=True)
+    yield classifier("2_classes_one_weight_logistic_base", classes=2, one_weight=True, post="LOGISTIC", base=[0.3], trees=2)
+    yield classifier("2_classes_strings", classes=2, strings=True, trees=3, signed=True)
     yield classifier("all_modes", modes=ALL_MODES)
     yield classifier("missing_values", missing=True, post="SOFTMAX")
     yield ensemble("sum")
