@@ -20,6 +20,13 @@ struct ModelBytes: Sendable {
         unsafe memory.bytes.copyMemory(from: bytes)
     }
 
+    /// Copies `bytes`, which are our own.
+    init(copying bytes: [UInt8]) throws(ModelError) {
+        memory = try AlignedMemory(byteCount: bytes.count)
+        count = bytes.count
+        unsafe memory.bytes.copyBytes(from: bytes)
+    }
+
     /// Reads the file at `path` whole. Blocks on the disk.
     init(contentsOf path: String, limit: Int) throws(ModelError) {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)

@@ -17,6 +17,8 @@ struct GraphTensor {
     var quantization: Quantization?
     /// The file's bytes that hold a constant's elements, exactly as many as the shape needs.
     var constant: Range<Int>?
+    /// Names of the classes, for a classifier's labels and scores.
+    var labels: [String] = []
 
     /// Number of elements. The reader has proven that it does not overflow.
     var elementCount: Int { shape.reduce(1, *) }
@@ -60,6 +62,9 @@ enum Operation: Equatable {
     case argumentOfExtreme(isMinimum: Bool)
     case movement(Movement)
     case cast
+    case treeEnsemble(TreeEnsemble)
+    case linearModel(LinearModel)
+    case columnMap(ColumnMap)
 }
 
 /// Height and width, both at least 1.

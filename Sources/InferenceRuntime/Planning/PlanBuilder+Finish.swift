@@ -68,7 +68,7 @@ extension Graph {
         return TensorDescription(
             name: tensor.name, shape: tensor.shape, elementType: tensor.elementType,
             scale: tensor.quantization?.scales.first ?? 1,
-            zeroPoint: tensor.quantization?.zeroPoints.first ?? 0,
+            zeroPoint: tensor.quantization?.zeroPoints.first ?? 0, labels: tensor.labels,
             elementCount: tensor.elementCount, byteCount: tensor.elementCount * width)
     }
 }

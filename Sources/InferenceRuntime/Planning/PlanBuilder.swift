@@ -88,6 +88,9 @@ internal import CInferenceKernels
         case .softmax(let beta): try lowerSoftmax(node, index, beta)
         case .quantize: try lowerQuantize(node, index)
         case .dequantize: try lowerDequantize(node, index)
+        case .treeEnsemble(let ensemble): try lowerTrees(node, index, ensemble)
+        case .linearModel(let model): try lowerLinearModel(node, index, model)
+        case .columnMap(let map): try lowerColumnMap(node, index, map)
         default: preconditionFailure("lowerGeneral takes every other operation")
         }
     }

@@ -1,0 +1,217 @@
+/// Operators that compute each element from the elements at its place.
+extension ONNXGraphBuilder {
+    /// - Returns: false for an operator that is not here.
+    mutating func lowerElements(_ context: Context) throws(ModelError) -> Bool {
+        let reader = context.reader
+        switch context.node.operation {
+        case "Relu": try unary(.relu, context)
+        case "Sigmoid": try unary(.logistic, context)
+        case "Tanh": try unary(.tanh, context)
+        case "Abs": try unary(.absolute, context)
+        case "Neg": try unary(.negate, context)
+        case "Sqrt": try unary(.squareRoot, context)
+        case "Exp": try unary(.exponential, context)
+        case "Log": try unary(.logarithm, context)
+        case "HardSwish": try unary(.hardSwish, context)
+        case "LeakyRelu": try unary(.leakyRelu(alpha: try reader.float("alpha") ?? 0.01), context)
+        case "Elu":
+            let alpha = try reader.float("alpha") ?? 1
+            guard alpha == 1 else { throw reader.unsupported("alpha of \(alpha)") }
+            try unary(.elu, context)
+        case "Gelu":
+            let approximation = try reader.string("approximate") ?? "none"
+            try unary(.gelu(isApproximate: approximation == "tanh"), context)
+        case "Clip": try lowerClip(context)
+        case "Add": try binary(.add, context)
+        case "Sub": try binary(.subtract, context)
+        case "Mul": try binary(.multiply, context)
+        case "Div": try binary(.divide, context)
+        case "Min": try chain(.minimum, context)
+        case "Max": try chain(.maximum, context)
+        case "Sum": try chain(.add, context)
+        case "PRelu": try binary(.prelu, context)
+        case "Reciprocal":
+            let x = try context.input(0)
+            let one = Self.value(of: ONNXTensor([Float(1)], shape: [], name: "one"))
+            try binary(.divide, context, one, x, into: 0)
+        case "Pow": try lowerPower(context)
+        case "Cast", "CastLike": try lowerCast(context)
+        case "Identity", "Dropout": set(context, try context.input(0))
+        default: return false
+        }
+        return true
+    }
+
+    mutating func unary(_ function: UnaryFunction, _ context: Context) throws(ModelError) {
+        let name = context.node.inputs.first ?? ""
+        let value = try context.input(0)
+        let x = try materialized(value, name)
+        let y = try addOutput(
+            context, shape: value.shape, type: value.elementType,
+            isChannelsLast: value.isChannelsLast)
+        emit(.unary(function), context, [x], [y])
+    }
+
+    private mutating func binary(
+        _ function: BinaryFunction, _ context: Context
+    ) throws(ModelError) {
+        try binary(function, context, try context.input(0), try context.input(1), into: 0)
+    }
+
+    /// Min, Max and Sum take any number of operands.
+    private mutating func chain(
+        _ function: BinaryFunction, _ context: Context
+    ) throws(ModelError) {
+        var value = try context.input(0)
+        guard context.inputs.count > 1 else {
+            set(context, value)
+            return
+        }
+        for index in 1..<context.inputs.count {
+            value = try combined(
+                function, context, value, try context.input(index),
+                name: index == context.inputs.count - 1 ? context.output(0) : nil)
+        }
+        set(context, value)
+    }
+
+    mutating func binary(
+        _ function: BinaryFunction, _ context: Context, _ a: Value, _ b: Value, into output: Int
+    ) throws(ModelError) {
+        set(
+            context, try combined(function, context, a, b, name: context.output(output)),
+            output: output)
+    }
+
+    /// The shape of two that are broadcast together.
+    func broadcast(_ a: [Int], _ b: [Int], _ context: Context) throws(ModelError) -> [Int] {
+        let rank = max(a.count, b.count)
+        let left = Array(repeating: 1, count: rank - a.count) + a
+        let right = Array(repeating: 1, count: rank - b.count) + b
+        var shape: [Int] = []
+        for (one, other) in zip(left, right) {
+            guard one == other || one == 1 || other == 1 else {
+                throw context.reader.invalid("shapes \(a) and \(b) do not broadcast")
+            }
+            shape.append(one == 1 ? other : one)
+        }
+        return shape
+    }
+
+    mutating func combined(
+        _ function: BinaryFunction, _ context: Context, _ a: Value, _ b: Value, name: String?
+    ) throws(ModelError) -> Value {
+        let shape = try broadcast(a.shape, b.shape, context)
+        let usesChannelsLast = shape.count >= 3 && (a.isChannelsLast || b.isChannelsLast)
+        let left = try operand(a, context, shape, channelsLast: usesChannelsLast)
+        let right = try operand(b, context, shape, channelsLast: usesChannelsLast)
+        guard a.elementType == b.elementType else {
+            throw context.reader.invalid("its operands have different types")
+        }
+        var result = Value(shape: shape, elementType: a.elementType)
+        result.isChannelsLast = usesChannelsLast
+        let y = try addTensor(name ?? context.name, stored(result), a.elementType)
+        result.tensor = y
+        // Sums have kernels of their own.
+        emit(
+            function == .add ? .add(activation: .none) : .binary(function, activation: .none),
+            context, [left, right], [y])
+        return result
+    }
+
+    /// An operand of a broadcast, with as many axes as the result when those change places.
+    private mutating func operand(
+        _ value: Value, _ context: Context, _ shape: [Int], channelsLast wanted: Bool
+    ) throws(ModelError) -> Int {
+        let name = context.name
+        guard wanted else {
+            let plain = try rowMajor(value, name)
+            return try materialized(plain, name)
+        }
+        if value.elementCount == 1, value.shape.count <= shape.count {
+            return try materialized(value, name)
+        }
+        var full = value
+        if value.shape.count < shape.count {
+            full = try rowMajor(value, name)
+            full.shape = Array(repeating: 1, count: shape.count - value.shape.count) + value.shape
+            if let constant = full.constant {
+                full.constant = constant.reshaped(full.shape)
+                full.tensor = nil
+            } else if let tensor = full.tensor {
+                let widened = try addTensor(name, full.shape, full.elementType)
+                emit(.reshape, context, [tensor], [widened])
+                full.tensor = widened
+            }
+        }
+        return try materialized(try channelsLast(full, name), name)
+    }
+
+    /// Bounds come from attributes before version 11, from inputs since.
+    private mutating func lowerClip(_ context: Context) throws(ModelError) {
+        var low: Float?
+        var high: Float?
+        if context.reader.version < 11 {
+            low = try context.reader.float("min")
+            high = try context.reader.float("max")
+        } else {
+            low = try context.floats(1)?.first
+            high = try context.floats(2)?.first
+        }
+        let name = context.node.inputs.first ?? ""
+        var value = try context.input(0)
+        switch (low, high) {
+        case (0, 6): try unary(.relu6, context)
+        case (0, nil), (0, .infinity): try unary(.relu, context)
+        case (-1, 1): try unary(.reluN1To1, context)
+        default:
+            value.tensor = try materialized(value, name)
+            if let low {
+                let bound = Self.value(of: ONNXTensor([low], shape: [], name: "low"))
+                value = try combined(
+                    .maximum, context, value, bound, name: high == nil ? context.output(0) : nil)
+            }
+            if let high {
+                let bound = Self.value(of: ONNXTensor([high], shape: [], name: "high"))
+                value = try combined(.minimum, context, value, bound, name: context.output(0))
+            }
+            set(context, value)
+        }
+    }
+
+    private mutating func lowerPower(_ context: Context) throws(ModelError) {
+        guard let exponents = try context.floats(1), exponents.count == 1 else {
+            throw context.reader.unsupported("exponents that are not one constant")
+        }
+        switch exponents[0] {
+        case 1: set(context, try context.input(0))
+        case 2: try unary(.square, context)
+        case 0.5: try unary(.squareRoot, context)
+        case -0.5: try unary(.reciprocalSquareRoot, context)
+        case let exponent: throw context.reader.unsupported("an exponent of \(exponent)")
+        }
+    }
+
+    private mutating func lowerCast(_ context: Context) throws(ModelError) {
+        let target: ElementType?
+        if context.node.operation == "CastLike" {
+            target = try context.input(1).elementType
+        } else {
+            target = ElementType(onnxCode: try context.reader.integer("to") ?? 0)
+        }
+        guard let target else { throw context.reader.unsupported("a type that is not known") }
+        let value = try context.input(0)
+        // Names of classes stay places in their list.
+        if target == value.elementType || target == .string && !value.labels.isEmpty {
+            set(context, value)
+            return
+        }
+        guard value.labels.isEmpty || value.elementType != .int64 else {
+            throw context.reader.unsupported("names of classes as numbers")
+        }
+        let x = try materialized(value, context.node.inputs.first ?? "")
+        let y = try addOutput(
+            context, shape: value.shape, type: target, isChannelsLast: value.isChannelsLast)
+        emit(.cast, context, [x], [y])
+    }
+}
