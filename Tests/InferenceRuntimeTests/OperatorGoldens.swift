@@ -92,6 +92,14 @@ struct GoldenVectors {
             if place < inputCount { inputs.append(tensor) } else { outputs.append(tensor) }
         }
         func take(_ tensor: Tensor) throws -> [UInt8] {
+            if tensor.type == .string {
+                // Each element: its length, then its bytes. Kept as they are.
+                let start = at
+                for _ in 0..<tensor.shape.reduce(1, *) { at += try word() }
+                defer { at = start + (at - start + 3) & ~3 }
+                guard at <= bytes.count else { throw Malformed() }
+                return Array(bytes[start..<at])
+            }
             guard at + tensor.byteCount <= bytes.count else { throw Malformed() }
             defer { at += (tensor.byteCount + 3) & ~3 }
             return Array(bytes[at..<at + tensor.byteCount])
@@ -116,7 +124,7 @@ extension OperatorGoldens.Tolerance {
         for (a, e) in zip(a, e) where a != e && !(a.isNaN && e.isNaN) {
             let difference = abs(a - e)
             let allowed =
-                type == .float32
+                type == .float32 || type == .float64
                 ? absolute + relative * abs(e) + ofLargest * largest : Double(steps)
             if !(difference <= allowed) { result.count += 1 }
             result.worst = max(result.worst, difference.isNaN ? .infinity : difference)
@@ -134,6 +142,7 @@ extension OperatorGoldens.Tolerance {
             }
             return switch type {
             case .float32: all(Float.self) { Double($0) }
+            case .float64: all(Double.self) { $0 }
             case .int8: all(Int8.self) { Double($0) }
             case .int16: all(Int16.self) { Double($0) }
             case .int32: all(Int32.self) { Double($0) }

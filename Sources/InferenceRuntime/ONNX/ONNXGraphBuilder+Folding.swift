@@ -111,9 +111,9 @@ extension ONNXGraphBuilder {
             }
             let values = try first.integers()
             guard let start = try inputs[1].integers().first,
-                let end = try inputs[2].integers().first,
-                try inputs.count < 5 || inputs[4].integers() == [1]
+                let end = try inputs[2].integers().first
             else { return nil }
+            if inputs.count > 4, try inputs[4].integers() != [1] { return nil }
             let lower = Self.clamped(start, values.count)
             let upper = Self.clamped(end == .max ? values.count : end, values.count)
             let part = Array(values[min(lower, upper)..<upper])

@@ -1,0 +1,60 @@
+import Foundation
+import InferenceRuntime
+import Testing
+
+/// ONNX Runtime's answers on small models of each operator, and on real exports.
+@Suite("ONNX golden models", .timeLimit(.minutes(5)))
+struct ONNXGoldenTests {
+    private func check(_ model: ONNXGoldens.Model) throws {
+        let vectors = try GoldenVectors(try model.bytes("io"))
+        let tolerance = try #require(ONNXGoldens.shared.tolerances[model.tolerance])
+        let plan = try ModelPlan.make(try model.bytes("onnx"))
+        #expect(plan.outputs.count == vectors.outputs.count)
+        var session = try InferenceSession(plan: plan)
+        for vector in vectors.vectors {
+            for (index, bytes) in vector.inputs.enumerated() {
+                session.withInput(index) { $0.copyBytes(from: bytes) }
+            }
+            session.invoke()
+            for (index, expected) in vector.outputs.enumerated() {
+                let type = vectors.outputs[index].type
+                let actual = session.withOutput(index) { [UInt8]($0) }
+                if type == .string {
+                    let names = plan.outputs[index].labels
+                    let places = actual.withUnsafeBytes { Array($0.bindMemory(to: Int64.self)) }
+                    #expect(places.map { names[Int($0)] } == Self.strings(expected))
+                    continue
+                }
+                #expect(plan.outputs[index].shape == vectors.outputs[index].shape)
+                #expect(plan.outputs[index].elementType == type)
+                guard actual.count == expected.count else {
+                    Issue.record("\(actual.count) bytes, not \(expected.count)")
+                    continue
+                }
+                let (count, worst) = tolerance.violations(actual, expected, type)
+                #expect(count == 0, "output \(index): the worst differs by \(worst)")
+            }
+        }
+    }
+
+    /// Strings of a golden file: a length of 32 bits before each.
+    private static func strings(_ bytes: [UInt8]) -> [String] {
+        var result: [String] = []
+        var at = 0
+        while at + 4 <= bytes.count {
+            let length = (0..<4).reduce(0) { $0 | Int(bytes[at + $1]) << (8 * $1) }
+            guard length <= bytes.count - at - 4 else { break }
+            result.append(String(decoding: bytes[at + 4..<at + 4 + length], as: UTF8.self))
+            at += 4 + length
+        }
+        return result
+    }
+
+    @Test("Trees answer as ONNX Runtime does", arguments: ONNXGoldens.models("trees"))
+    func trees(model: ONNXGoldens.Model) throws { try check(model) }
+
+    @Test(
+        "Linear models and scalers answer as ONNX Runtime does",
+        arguments: ONNXGoldens.models("classical"))
+    func classical(model: ONNXGoldens.Model) throws { try check(model) }
+}

@@ -1,0 +1,4 @@
+extension ONNXGoldens {
+    /// Golden models that this runtime refuses, and why.
+    static let missing: [String: String] = [:]
+}
