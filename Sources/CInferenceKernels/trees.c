@@ -177,8 +177,8 @@ static void split_score(double *scores, int32_t kind, int second_class, int is_d
         scores[0] = ik_logistic(-score, is_double);
         scores[1] = ik_logistic(score, is_double);
     } else {
-        scores[0] = second_class == 2 ? -score : score;
-        scores[1] = second_class == 2 ? score : -score;
+        scores[0] = -score;
+        scores[1] = score;
     }
 }
 

@@ -147,7 +147,8 @@ extension ONNXGraphBuilder {
             results.append(value)
         }
         return ONNXTensor(
-            results, shape: try broadcast(inputs[0].shape, inputs[1].shape, context), name: "folded")
+            results, shape: try broadcast(inputs[0].shape, inputs[1].shape, context), name: "folded"
+        )
     }
 
     // MARK: - Axes

@@ -230,7 +230,8 @@ extension ONNXGraphBuilder {
                 let (sum, overflow) = index.addingReportingOverflow(index < 0 ? extent : 0)
                 return min(max(overflow ? low : sum, low), high)
             }
-            let start = step > 0 ? bounded(starts[place], 0, extent) : bounded(starts[place], 0, extent - 1)
+            let start =
+                step > 0 ? bounded(starts[place], 0, extent) : bounded(starts[place], 0, extent - 1)
             let end =
                 step > 0
                 ? bounded(ends[place], 0, extent)
@@ -306,7 +307,8 @@ extension ONNXGraphBuilder {
                 fill = try floatConstant("fill", [value], shape: [1])
             }
             emit(
-                .movement(.pad), context, fill.map { [x.tensor, paddings, $0] } ?? [x.tensor, paddings],
+                .movement(.pad), context,
+                fill.map { [x.tensor, paddings, $0] } ?? [x.tensor, paddings],
                 [y])
         case "reflect":
             let y = try addOutput(

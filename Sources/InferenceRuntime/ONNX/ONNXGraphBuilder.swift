@@ -43,7 +43,8 @@ struct ONNXGraphBuilder {
         }
         let outputs = try finishOutputs()
         return Graph(
-            bytes: try ModelBytes(copying: constants), tensors: tensors, nodes: nodes, inputs: inputs, outputs: outputs)
+            bytes: try ModelBytes(copying: constants), tensors: tensors, nodes: nodes,
+            inputs: inputs, outputs: outputs)
     }
 
     static func value(of tensor: ONNXTensor) -> Value {

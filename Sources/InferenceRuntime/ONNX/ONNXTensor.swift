@@ -233,7 +233,8 @@ struct ONNXTensor {
         case .uint64: return load(UInt64.self)
         default:
             return try reals().map { value in
-                value.isNaN ? 0 : Int(exactly: value.rounded(.towardZero)) ?? (value < 0 ? .min : .max)
+                value.isNaN
+                    ? 0 : Int(exactly: value.rounded(.towardZero)) ?? (value < 0 ? .min : .max)
             }
         }
     }
@@ -277,7 +278,9 @@ struct ONNXTensor {
         switch exponent {
         case 0: return sign * fraction * 0x1p-14
         case 31: return fraction == 0 ? sign * .infinity : .nan
-        default: return sign * (1 + fraction) * Double(sign: .plus, exponent: exponent - 15, significand: 1)
+        default:
+            return sign * (1 + fraction)
+                * Double(sign: .plus, exponent: exponent - 15, significand: 1)
         }
     }
 }

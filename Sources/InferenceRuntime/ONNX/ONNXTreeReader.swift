@@ -52,7 +52,8 @@ struct ONNXTreeReader {
                 inner.append(index)
             }
             guard places.updateValue(child, forKey: key) == nil else {
-                throw node.invalid("node \(numbers[index]) of tree \(treeNumbers[index]) is there twice")
+                throw node.invalid(
+                    "node \(numbers[index]) of tree \(treeNumbers[index]) is there twice")
             }
         }
         ensemble.nodes.reserveCapacity(inner.count)
@@ -64,7 +65,8 @@ struct ONNXTreeReader {
                 NodeKey(tree: tree, number: ifFalse[index])
             )
             guard let first = places[keys.0], let second = places[keys.1] else {
-                throw node.invalid("node \(numbers[index]) of tree \(tree) has a child that is not there")
+                throw node.invalid(
+                    "node \(numbers[index]) of tree \(tree) has a child that is not there")
             }
             isChild.insert(keys.0)
             isChild.insert(keys.1)
@@ -77,10 +79,10 @@ struct ONNXTreeReader {
         var hasRoot: Set<Int> = []
         for index in 0..<count {
             let key = NodeKey(tree: treeNumbers[index], number: numbers[index])
-            // A tree's root is its first node without a parent.
-            guard !isChild.contains(key), let place = places[key],
-                hasRoot.insert(key.tree).inserted
-            else { continue }
+            guard !isChild.contains(key), let place = places[key] else { continue }
+            guard hasRoot.insert(key.tree).inserted else {
+                throw node.invalid("tree \(key.tree) has two roots")
+            }
             ensemble.roots.append(place)
         }
         guard hasRoot.count == Set(treeNumbers).count else {
@@ -267,7 +269,9 @@ struct ONNXTreeReader {
             reached[root] = true
         }
         while let index = open.popLast() {
-            for case let child? in [result.nodes[index].ifTrue.node, result.nodes[index].ifFalse.node] {
+            for case let child? in [
+                result.nodes[index].ifTrue.node, result.nodes[index].ifFalse.node,
+            ] {
                 guard !reached[child] else { throw node.invalid("a node is reached twice") }
                 reached[child] = true
                 open.append(child)

@@ -34,6 +34,11 @@ struct PackedTrees {
             work = 0
         }
         if !isNarrow { packWide(ensemble) }
+        if isNarrow && (ensemble.targetCount == 1 || !denseVotes.isEmpty) {
+            // Leaves hold their votes, or number their rows.
+            votes = []
+            voteStarts = []
+        }
     }
 
     private static func canBeNarrow(_ ensemble: TreeEnsemble) -> Bool {
@@ -90,7 +95,8 @@ struct PackedTrees {
     /// Appends one tree level by level.
     ///
     /// - Returns: its depth; nil when a distance does not fit.
-    private mutating func packNarrow(_ root: TreeEnsemble.Child, _ ensemble: TreeEnsemble) -> Int32? {
+    private mutating func packNarrow(_ root: TreeEnsemble.Child, _ ensemble: TreeEnsemble) -> Int32?
+    {
         // The root is the second node of a cache line: the two pairs and four of the next two
         // levels fill it.
         while narrow.count % 8 != 1 { narrow.append(ik_tree_node()) }
