@@ -17,6 +17,15 @@ extension PlanBuilder {
         case .argumentOfExtreme(let isMinimum):
             try lowerArgumentOfExtreme(node, index, isMinimum: isMinimum)
         case .cast: try lowerCast(node, index)
+        case .quantize, .dequantize: return try lowerChangeOfScale(node, index)
+        case .averagePool(let window, let kernel, let activation)
+        where type(try output(node)) != .int8:
+            try lowerGeneralPool(node, index, window, kernel, activation, isAverage: true)
+        case .maximumPool(let window, let kernel, let activation)
+        where !is8Bit(try output(node)):
+            try lowerGeneralPool(node, index, window, kernel, activation, isAverage: false)
+        case .softmax(let beta) where type(try output(node)) == .float32:
+            try lowerSoftmaxFloat(node, index, beta)
         case .movement(let movement): try lowerMovement(node, index, movement)
         default: return false
         }

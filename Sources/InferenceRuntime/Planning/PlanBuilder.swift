@@ -40,6 +40,9 @@ internal import CInferenceKernels
     var steps: [PendingStep] = []
     var multiplyAdds = 0
 
+    /// Where an output lies that its producer did not write in its place.
+    private(set) var outputPlaces: [Int: Layout] = [:]
+
     /// How its producer writes each tensor.
     private var layouts: [Layout?]
     /// Copies with another border or storage, made for consumers that need them.
@@ -157,6 +160,11 @@ internal import CInferenceKernels
         return layout
     }
 
+    /// The byte flip that `outputLayout` will give.
+    func outputFlip(_ tensor: Int) -> UInt8 {
+        graph.outputs.contains(tensor) ? declaredFlip(tensor) : internalFlip(tensor)
+    }
+
     /// The same for a kernel that writes whole tensors without gaps.
     mutating func denseOutputLayout(_ tensor: Int) throws(ModelError) -> Layout {
         borders[tensor] = Border()
@@ -262,7 +270,7 @@ internal import CInferenceKernels
             tensor, flip: declaredFlip(tensor), border: Border(), first: steps.count)
         try appendCopy(from: layout, to: copy, element: elementBytes(tensor), graph.nodes.count - 1)
         storages[copy.storage].request.last = .max
-        layouts[tensor] = copy
+        outputPlaces[tensor] = copy
     }
 
     func elementBytes(_ tensor: Int) -> Int { graph.tensors[tensor].elementType.byteCount ?? 1 }
