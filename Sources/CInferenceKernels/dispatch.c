@@ -3,8 +3,13 @@
 
 #include <string.h>
 
-#if defined(__aarch64__) && defined(__linux__)
+#if defined(__aarch64__)
 #include <sys/auxv.h>
+
+extern const ik_kernel_set ik_neon_kernels, ik_neon_dotprod_kernels;
+
+/// Bit 20 of the first word of hardware capabilities (HWCAP_ASIMDDP of Linux's asm/hwcap.h).
+static int has_dot_product(void) { return getauxval(AT_HWCAP) >> 20 & 1; }
 #endif
 
 static const ik_kernel_set scalar_kernels = {
@@ -41,6 +46,10 @@ const ik_kernel_set *ik_kernels_named(const char *name) {
     if (strcmp(name, "avx2") == 0 && __builtin_cpu_supports("avx2")) return &ik_avx2_kernels;
     if (strcmp(name, "avxvnni") == 0 && has_avxvnni()) return &ik_avxvnni_kernels;
     if (strcmp(name, "avx512vnni") == 0 && has_avx512vnni()) return &ik_avx512vnni_kernels;
+#endif
+#if defined(__aarch64__)
+    if (strcmp(name, "neon") == 0) return &ik_neon_kernels;
+    if (strcmp(name, "neon-dotprod") == 0 && has_dot_product()) return &ik_neon_dotprod_kernels;
 #endif
     return NULL;
 }
