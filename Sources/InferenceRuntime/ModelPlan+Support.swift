@@ -43,6 +43,7 @@ extension ModelPlan {
         add("RSQRT", "EXP", "LOG", types: [.float32, .int8, .int16])
         add("SQRT", types: [.float32, .int8])
         add("SQUARE", types: [.float32])
+        add("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE", types: any)
         return table
     }()
 }

@@ -6,6 +6,16 @@ struct Graph {
     var nodes: [GraphNode]
     var inputs: [Int]
     var outputs: [Int]
+    /// What a session's variables hold before the first run, by name.
+    var variables: [String: InitialValue] = [:]
+}
+
+/// The first value of a variable.
+struct InitialValue: Equatable {
+    var shape: [Int]
+    var elementType: ElementType
+    /// The file's bytes that hold it.
+    var constant: Range<Int>
 }
 
 /// A tensor of a graph.
@@ -60,6 +70,10 @@ enum Operation: Equatable {
     case argumentOfExtreme(isMinimum: Bool)
     case movement(Movement)
     case cast
+    case variableHandle(name: String)
+    case readVariable
+    case assignVariable
+    case callOnce(subgraph: Int)
 }
 
 /// Height and width, both at least 1.

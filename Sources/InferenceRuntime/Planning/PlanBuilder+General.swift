@@ -16,6 +16,10 @@ extension PlanBuilder {
             try lowerReduction(node, index, reduction, keepsAxes: keepsAxes)
         case .argumentOfExtreme(let isMinimum):
             try lowerArgumentOfExtreme(node, index, isMinimum: isMinimum)
+        case .variableHandle(let name): try lowerVariableHandle(node, name)
+        case .readVariable: try lowerReadVariable(node, index)
+        case .assignVariable: try lowerAssignVariable(node, index)
+        case .callOnce: break  // The reader took the first values from it.
         case .cast: try lowerCast(node, index)
         case .quantize, .dequantize: return try lowerChangeOfScale(node, index)
         case .averagePool(let window, let kernel, let activation)

@@ -40,6 +40,10 @@ internal import CInferenceKernels
     var steps: [PendingStep] = []
     var multiplyAdds = 0
 
+    /// Names of the variables that resource tensors stand for, and where the variables lie.
+    var variableNames: [Int: String] = [:]
+    var variables: [String: VariablePlace] = [:]
+
     /// Where an output lies that its producer did not write in its place.
     private(set) var outputPlaces: [Int: Layout] = [:]
 
@@ -157,6 +161,18 @@ internal import CInferenceKernels
             border: isGraphOutput ? Border() : borders[tensor], first: steps.count)
         if isGraphOutput { storages[layout.storage].request.last = .max }
         layouts[tensor] = layout
+        return layout
+    }
+
+    /// Memory that keeps its contents from one run to the next and starts as `initial`, or zero.
+    mutating func makeStateLayout(
+        _ tensor: Int, initial: Range<Int>?
+    ) throws(ModelError) -> Layout {
+        let layout = try makeLayout(
+            tensor, flip: declaredFlip(tensor), border: Border(), first: -1)
+        storages[layout.storage].request.last = .max
+        storages[layout.storage].constant = initial
+        if initial == nil { storages[layout.storage].fill = 0 }
         return layout
     }
 
