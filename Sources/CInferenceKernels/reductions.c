@@ -1,4 +1,5 @@
 // Reductions over any set of axes.
+#include <math.h>
 #include <string.h>
 
 #include "fixed_point.h"
@@ -29,14 +30,15 @@ void ik_scalar_reduce(const ik_step *step, uint8_t *arena) {
 #define AS(type, place) (*(const type *)(const void *)(place))
 #define STORE(type, value) (*(type *)(void *)y = (value))
 
-/// q = clamp(rne((sum of (x - zx)) * scale) + zy): XNNPACK's rule of MEAN and SUM, the divisor of a
-/// mean being part of the scale.
+/// q = clamp(rne(float(sum) * scale + offset)), in the domain that the tensor declares: XNNPACK's
+/// rule of MEAN and SUM (reduce-nd.c). `scale` has a mean's divisor in it, `offset` both zero points.
 IK_REDUCE_CELL(ik_cell_sum_qs8) {
     int32_t sum = 0;
     EACH(sum += ik_load8(e, p->input_flip););
-    const int64_t centred = (int64_t)sum - p->count * p->input_zero_point;
-    *y = ik_round((float)centred * p->scale, p->output_zero_point, p->clamp_low, p->clamp_high)
-        ^ p->output_flip;
+    const float real = (float)(sum + (int32_t)p->count * p->bias) * p->scale + p->offset;
+    const float q = real != real ? 0 : rintf(real);
+    const float low = (float)(p->bias - 128), high = (float)(p->bias + 127);
+    *y = (uint8_t)((int32_t)ik_clamp_float(q, low, high) - p->bias) ^ p->output_flip;
 }
 
 IK_REDUCE_CELL(ik_cell_max_qs8) {
@@ -51,15 +53,13 @@ IK_REDUCE_CELL(ik_cell_min_qs8) {
     *y = (uint8_t)least ^ p->output_flip;
 }
 
-/// Fixed point, as LiteRT's QuantizedMeanOrSum.
+/// Fixed point, as LiteRT's QuantizedMeanOrSum; a mean's divisor is in the multiplier.
 IK_REDUCE_CELL(ik_cell_sum_qs16) {
-    int32_t sum = 0;
-    EACH(sum = (int32_t)((uint32_t)sum + (uint32_t)(int32_t)AS(int16_t, e)););
-    STORE(int16_t, (int16_t)ik_clamp(ik_fixed(sum, p->multiplier, p->shift), -32768, 32767));
+    int32_t sum = 0;  // of at most 2^16 elements
+    EACH(sum += AS(int16_t, e););
+    const int32_t q = ik_fixed(sum, p->multiplier, p->shift);
+    STORE(int16_t, (int16_t)ik_clamp(q, -32768, 32767));
 }
-
-/// The same with the mean's division folded into the multiplier.
-IK_REDUCE_CELL(ik_cell_mean_qs16) { ik_cell_sum_qs16(p, x, y); }
 
 IK_REDUCE_CELL(ik_cell_max_qs16) {
     int16_t most = INT16_MIN;

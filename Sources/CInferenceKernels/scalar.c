@@ -7,22 +7,10 @@
 #include <time.h>
 
 #include "requantize.h"
+#include "window.h"
 
 static inline int32_t load_qs8(const uint8_t *byte, uint8_t flip) {
     return (int8_t)(*byte ^ flip);
-}
-
-static inline uint8_t *row_of(const ik_tensor *tensor, uint8_t *arena, int32_t batch, int32_t row) {
-    return arena + tensor->offset + batch * tensor->batch_stride + row * tensor->row_stride;
-}
-
-/// First and one-past-last kernel index whose input coordinate lies inside [0, extent).
-static inline void clip_kernel(int32_t origin, int32_t dilation, int32_t kernel, int32_t extent,
-    int32_t *first, int32_t *end) {
-    *first = 0;
-    *end = kernel;
-    while (*first < kernel && origin + *first * dilation < 0) ++*first;
-    while (*end > *first && origin + (*end - 1) * dilation >= extent) --*end;
 }
 
 void ik_run(const ik_step *steps, size_t count, uint8_t *arena) {

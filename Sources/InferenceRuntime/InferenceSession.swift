@@ -17,6 +17,10 @@ public struct InferenceSession: ~Copyable {
         plan.prepare(arena)
     }
 
+    /// Gives the model's variables their first values again, as in a new session. Inputs and
+    /// outputs keep their contents.
+    public mutating func reset() { plan.prepare(arena) }
+
     /// Runs the model once.
     public mutating func invoke() {
         unsafe ik_run(plan.steps, plan.stepCount, arena.base.assumingMemoryBound(to: UInt8.self))

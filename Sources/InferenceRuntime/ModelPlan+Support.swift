@@ -22,8 +22,9 @@ extension ModelPlan {
             for name in names { table[name, default: []].formUnion(types) }
         }
         add("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", types: bytes)
-        add("QUANTIZE", "DEQUANTIZE", types: bytes)
-        add("AVERAGE_POOL_2D", "MAX_POOL_2D", "SOFTMAX", types: bytes)
+        add("QUANTIZE", "DEQUANTIZE", types: quantized)
+        add("AVERAGE_POOL_2D", "MAX_POOL_2D", types: quantized.union([.float32]))
+        add("SOFTMAX", types: [.int8, .uint8, .float32])
         add("RESHAPE", "SQUEEZE", "EXPAND_DIMS", types: any)
         add(
             "CONCATENATION", "PAD", "PADV2", "MIRROR_PAD", "TRANSPOSE", "SPLIT", "SPLIT_V", "SLICE",
@@ -36,11 +37,13 @@ extension ModelPlan {
         add("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", types: quantized.union([.float32, .int32]))
         add("ARG_MAX", "ARG_MIN", types: [.float32, .int8, .uint8, .int16, .int32])
         add("RELU", "RELU6", "RELU_N1_TO_1", "LEAKY_RELU", "GELU", types: [.float32, .int8, .uint8, .int16])
-        add("LOGISTIC", "TANH", "ELU", "HARD_SWISH", types: [.float32, .int8, .uint8])
+        add("LOGISTIC", "TANH", types: quantized.union([.float32]))
+        add("ELU", "HARD_SWISH", types: [.float32, .int8, .uint8])
         add("ABS", "NEG", types: [.float32, .int8, .int16, .int32])
         add("RSQRT", "EXP", "LOG", types: [.float32, .int8, .int16])
         add("SQRT", types: [.float32, .int8])
         add("SQUARE", types: [.float32])
+        add("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE", types: any)
         return table
     }()
 }

@@ -91,10 +91,10 @@ internal import CInferenceKernels
         outputs = try graph.outputs.map { index throws(ModelError) in try graph.describe(index) }
         mainOutput = outputs.firstIndex { $0.elementType == .float32 } ?? 0
         inputRanges = try graph.inputs.map { index throws(ModelError) in
-            try builder.range(of: index, arena.offsets)
+            try builder.range(of: index, isOutput: false, arena.offsets)
         }
         outputRanges = try graph.outputs.map { index throws(ModelError) in
-            try builder.range(of: index, arena.offsets)
+            try builder.range(of: index, isOutput: true, arena.offsets)
         }
         operators = graph.nodes.indices.map { index in
             Operator(

@@ -14,6 +14,13 @@ enum Fixtures {
         return files.filter { $0.hasSuffix(".tflite") }.map { String($0.dropLast(7)) }.sorted()
     }()
 
+    /// Those that compute in float32.
+    static let realNames =
+        names.filter { $0.hasPrefix("float-") && $0 != "float-edges" }
+        + names.filter { $0.hasPrefix("hybrid-") }
+
+    static let quantizedNames = names.filter { !realNames.contains($0) }
+
     static func bytes(_ name: String, _ suffix: String) throws -> [UInt8] {
         [UInt8](try Data(contentsOf: directory.appendingPathComponent("\(name).\(suffix)")))
     }

@@ -4,6 +4,13 @@ import Testing
 /// Every instruction set against the scalar kernels, which define the result.
 @Suite("Kernels of all instruction sets")
 struct KernelEqualityTests {
+    /// Debug builds do not optimize the kernels: fewer there.
+    #if DEBUG
+        static let rounds = 50
+    #else
+        static let rounds = 500
+    #endif
+
     @Test(
         "Random layers give the same bytes as the scalar kernels",
         arguments: RandomModel.Kind.allCases, InstructionSet.available.filter { $0 != .scalar })
@@ -12,7 +19,7 @@ struct KernelEqualityTests {
         print("\(kind) on \(set.rawValue): seed \(seed)")
         var random = SplitMix64(seed: seed)
         var tried = 0
-        for _ in 0..<150 {
+        for _ in 0..<Self.rounds {
             let model = RandomModel(kind, &random)
             let reference: ModelPlan
             do throws(ModelError) {
@@ -34,6 +41,6 @@ struct KernelEqualityTests {
             #expect(actual == expected, "seed \(seed): \(model)")
             if actual != expected { return }
         }
-        #expect(tried > 50)
+        #expect(tried > Self.rounds / 3)
     }
 }

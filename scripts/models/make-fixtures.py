@@ -3,7 +3,7 @@
 
     python3 -m venv .build-models
     .build-models/bin/pip install ai-edge-litert==2.3.0 numpy==2.4.6 flatbuffers==25.12.19
-    .build-models/bin/python scripts/models/make-fixtures.py
+    .build-models/bin/python scripts/models/make-fixtures.py [DIRECTORY OF REFERENCE MODELS]
 
 Each fixture is NAME.tflite, NAME.input and NAME.output: raw little-endian tensors, several inputs
 end to end. Two runs give the same bytes. The answers are LiteRT's with its default delegate.
@@ -35,7 +35,8 @@ DTYPES = {
 class Builder:
     """One subgraph, written operator by operator."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, real=False, hybrid=False):
+        self.real, self.hybrid = real, hybrid  # float32 activations; and int8 weights
         self.rng = np.random.default_rng(seed)
         self.model = schema.ModelT()
         self.model.version = 3
@@ -86,16 +87,23 @@ class Builder:
         self.graph.operators.append(o)
 
     def weights(self, shape, axis, channels, per_channel):
+        if self.real and not self.hybrid:
+            return self.tensor("weights", shape, np.float32, data=self.rng.normal(0, 0.3, shape))
         scale = self.rng.uniform(0.002, 0.02, channels if per_channel else 1).astype(np.float32)
         data = self.rng.integers(-127, 128, shape)
         return self.tensor("weights", shape, np.int8, scale, 0, axis, data)
 
     def bias(self, channels, x, weights):
+        if self.real:
+            data = self.rng.normal(0, 1, channels)
+            return self.tensor("bias", [channels], np.float32, data=data)
         data = self.rng.integers(-2000, 2000, channels)
         scales = [np.float32(self.graph.tensors[t].quantization.scale) for t in (x, weights)]
         return self.tensor("bias", [channels], np.int32, scales[0] * scales[1], 0, 0, data)
 
     def act(self, name, shape, scale=0.05, zero_point=-3, dtype=np.int8, **more):
+        if self.real:
+            return self.tensor(name, shape, np.float32, **more)
         return self.tensor(name, shape, dtype, np.float32(scale), zero_point, **more)
 
     # Layers. Each returns the output tensor.
@@ -187,11 +195,11 @@ class Builder:
         print(f"{name}: {len(data)} bytes")
 
 
-def fixture(build):
-    name = build.__name__
-    b = Builder(sum(name.encode()))
+def fixture(build, prefix="", **kind):
+    name = prefix + build.__name__.replace("_", "-")
+    b = Builder(sum(name.encode()), **kind)
     x, y = build(b)
-    b.finish(name.replace("_", "-"), [x], [y])
+    b.finish(name, [x], [y])
 
 
 def image(b, shape, **more):
@@ -407,8 +415,37 @@ FIXTURES = [
     small_network,
 ]
 
+def references(directory):
+    """LiteRT's answers on the float reference models, which are too large for the tree."""
+    for name in ["ad01_fp32", "kws_ref_model_float32"]:
+        interpreter = Interpreter(model_path=str(directory / f"{name}.tflite"), num_threads=1)
+        interpreter.allocate_tensors()
+        source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+        rng, given, answers = np.random.default_rng(5), [], []
+        for _ in range(2):
+            x = rng.normal(0, 2, source["shape"]).astype(np.float32)
+            interpreter.set_tensor(source["index"], x)
+            interpreter.invoke()
+            given.append(x.tobytes())
+            answers.append(interpreter.get_tensor(target["index"]).tobytes())
+        (OUT / f"{name}.input").write_bytes(b"".join(given))
+        (OUT / f"{name}.output").write_bytes(b"".join(answers))
+
+
+REAL = [
+    fully_connected, fully_connected_batch, convolution, convolution_stride, convolution_dilated,
+    convolution_valid, depthwise, depthwise_multiplier, add, average_pool, max_pool, softmax_beta,
+    small_network,
+]
+HYBRID = [fully_connected, convolution_dilated, depthwise]  # unclamped: the rounding shows
+
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     for build in FIXTURES:
-        if len(sys.argv) == 1 or build.__name__.replace("_", "-") in sys.argv[1:]:
-            fixture(build)
+        fixture(build)
+    for build in REAL:
+        fixture(build, "float-", real=True)
+    for build in HYBRID:
+        fixture(build, "hybrid-", real=True, hybrid=True)
+    if len(sys.argv) > 1:
+        references(pathlib.Path(sys.argv[1]))

@@ -65,6 +65,30 @@ typedef struct ik_pool {
     float float_low, float_high;
 } ik_pool;
 
+/// Convolution in float32. A fully connected layer is one of kernel 1x1.
+typedef struct ik_conv_f32 {
+    const float *weights;  ///< [group][kernel row][kernel column][input channel][output channel]
+    const float *bias;     ///< [output channel]
+    int32_t groups, kernel_height, kernel_width, stride_height, stride_width;
+    int32_t dilation_height, dilation_width, pad_top, pad_left;
+    float low, high;
+} ik_conv_f32;
+
+/// Depthwise convolution in float32.
+typedef struct ik_depthwise_f32 {
+    const float *weights;  ///< [kernel row][kernel column][output channel]
+    const float *bias;
+    int32_t depth_multiplier, kernel_height, kernel_width, stride_height, stride_width;
+    int32_t dilation_height, dilation_width, pad_top, pad_left;
+    float low, high;
+} ik_depthwise_f32;
+
+/// Broadcasting sum in float32. Strides as in ik_add_qs8.
+typedef struct ik_add_f32 {
+    float low, high;
+    int64_t left_strides[IK_RANK], right_strides[IK_RANK];
+} ik_add_f32;
+
 /// Softmax along the channels of each pixel.
 typedef struct ik_softmax {
     const float *exponentials;   ///< [256]: exp(-beta * input scale * k)
@@ -151,6 +175,9 @@ struct ik_step {
         ik_pool pool;
         ik_softmax softmax;
         ik_scale scale;
+        ik_conv_f32 conv_f32;
+        ik_depthwise_f32 depthwise_f32;
+        ik_add_f32 add_f32;
         ik_tile_conv tile_conv;
         ik_tile_depthwise tile_depthwise;
         ik_tile_add tile_add;
@@ -176,6 +203,15 @@ void ik_scalar_softmax_qs8(const ik_step *step, uint8_t *arena);
 void ik_scalar_quantize(const ik_step *step, uint8_t *arena);
 void ik_scalar_dequantize(const ik_step *step, uint8_t *arena);
 void ik_scalar_requantize(const ik_step *step, uint8_t *arena);
+
+// The float32 kernels. Sums run in the order of the weights and are never contracted to fused
+// multiply-adds, so that they too are the same on every machine.
+void ik_conv_f32_run(const ik_step *step, uint8_t *arena);
+void ik_depthwise_f32_run(const ik_step *step, uint8_t *arena);
+void ik_add_f32_run(const ik_step *step, uint8_t *arena);
+void ik_average_pool_f32(const ik_step *step, uint8_t *arena);
+void ik_max_pool_f32(const ik_step *step, uint8_t *arena);
+void ik_softmax_f32(const ik_step *step, uint8_t *arena);
 
 /// e^x for x <= 0 in double precision by one fixed sequence of operations, so that tables made from
 /// it are the same on every machine. Relative error below 1e-15; 0 below -700.

@@ -63,7 +63,9 @@ struct ik_unary {
     ik_unary_row row;
     float alpha, low, high;
     int32_t multiplier, shift, second_multiplier, second_shift, clamp_low, clamp_high;
-    int64_t element_bytes, output_bytes;
+    int32_t input_zero_point, output_zero_point;
+    uintptr_t table;  ///< Address of a table of the plan's constants.
+    uint8_t input_flip, output_flip;
 };
 void ik_scalar_unary(const ik_step *step, uint8_t *arena);
 
@@ -89,8 +91,15 @@ IK_UNARY_ROW(ik_row_rescale_qs16);
 IK_UNARY_ROW(ik_row_leaky_relu_qs16);
 IK_UNARY_ROW(ik_row_abs_qs16);
 IK_UNARY_ROW(ik_row_neg_qs16);
+IK_UNARY_ROW(ik_row_rescale_qs8_qs16);
+IK_UNARY_ROW(ik_row_rescale_qs16_qs8);
+IK_UNARY_ROW(ik_row_quantize_qs16);
+IK_UNARY_ROW(ik_row_dequantize_qs16);
 IK_UNARY_ROW(ik_row_logistic_qs16);
 IK_UNARY_ROW(ik_row_tanh_qs16);
+
+/// 256 values of 65536 * logistic(i / 24), at most 65535.
+void ik_logistic_table(uint16_t *table);
 
 // MARK: Two operands
 
@@ -151,8 +160,9 @@ struct ik_reduce {
     /// The axes that go.
     int64_t reduced[IK_AXES], reduced_stride[IK_AXES];
     int64_t count;  ///< Product of `reduced`.
-    int32_t input_zero_point, output_zero_point, multiplier, shift, clamp_low, clamp_high;
-    float scale;
+    int32_t multiplier, shift;
+    int32_t bias;  ///< From the signed domain to the declared one: 0 or 128.
+    float scale, offset;
     uint8_t input_flip, output_flip;
 };
 void ik_scalar_reduce(const ik_step *step, uint8_t *arena);
@@ -162,7 +172,6 @@ IK_REDUCE_CELL(ik_cell_sum_qs8);
 IK_REDUCE_CELL(ik_cell_max_qs8);
 IK_REDUCE_CELL(ik_cell_min_qs8);
 IK_REDUCE_CELL(ik_cell_sum_qs16);
-IK_REDUCE_CELL(ik_cell_mean_qs16);
 IK_REDUCE_CELL(ik_cell_max_qs16);
 IK_REDUCE_CELL(ik_cell_min_qs16);
 IK_REDUCE_CELL(ik_cell_sum_f32);
@@ -181,6 +190,15 @@ typedef struct ik_arg_extreme {
     int32_t is_minimum;
 } ik_arg_extreme;
 void ik_scalar_arg_extreme(const ik_step *step, uint8_t *arena);
+
+// MARK: Pools and softmax, by ik_step.u.pool and .softmax
+
+void ik_scalar_average_pool_f32(const ik_step *step, uint8_t *arena);
+void ik_scalar_max_pool_f32(const ik_step *step, uint8_t *arena);
+void ik_scalar_average_pool_qs16(const ik_step *step, uint8_t *arena);
+void ik_scalar_max_pool_qs16(const ik_step *step, uint8_t *arena);
+void ik_scalar_average_pool_qu8(const ik_step *step, uint8_t *arena);
+void ik_scalar_softmax_f32(const ik_step *step, uint8_t *arena);
 
 // MARK: Arithmetic that plans need too
 

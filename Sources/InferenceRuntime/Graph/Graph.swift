@@ -6,6 +6,16 @@ struct Graph {
     var nodes: [GraphNode]
     var inputs: [Int]
     var outputs: [Int]
+    /// What a session's variables hold before the first run, by name.
+    var variables: [String: InitialValue] = [:]
+}
+
+/// The first value of a variable.
+struct InitialValue: Equatable {
+    var shape: [Int]
+    var elementType: ElementType
+    /// The file's bytes that hold it.
+    var constant: Range<Int>
 }
 
 /// A tensor of a graph.
@@ -65,6 +75,10 @@ enum Operation: Equatable {
     case treeEnsemble(TreeEnsemble)
     case linearModel(LinearModel)
     case columnMap(ColumnMap)
+    case variableHandle(name: String)
+    case readVariable
+    case assignVariable
+    case callOnce(subgraph: Int)
 }
 
 /// Height and width, both at least 1.
@@ -84,6 +98,8 @@ enum Padding: Equatable {
     /// Output extent = ceil(input / stride); the smaller half of the padding comes first.
     case same
     case valid
+    /// As many elements on each side as ONNX says.
+    case explicit(Border)
 }
 
 /// A function fused into an operator.

@@ -29,4 +29,11 @@ struct FixedMultiplier: Equatable {
 
     /// x times the factor, rounded as the kernels do.
     func apply(_ x: Int32) -> Int32 { ik_fixed_multiply(x, multiplier, shift) }
+
+    /// The same with the second rounding half up.
+    func applyHalfUp(_ x: Int32) -> Int32 {
+        if shift >= 0 { return apply(x) }
+        let wide = Int64(ik_fixed_multiply(x, multiplier, 0))
+        return Int32(truncatingIfNeeded: (wide + (1 << Int64(-shift - 1))) >> Int64(-shift))
+    }
 }

@@ -89,7 +89,7 @@ extension PlanBuilder {
             p.scale = factor
             unsafe p.row = ik_row_mul_qs8
         case .divide:
-            let factor = FixedMultiplier(Double(left) / (Double(right) * Double(scale)))
+            let factor = FixedMultiplier(Double(try finite(left / (right * scale), node)))
             (p.multiplier, p.shift) = (factor.multiplier, factor.shift)
             let bounds = roundedBounds(activation.bounds, of: y, scale: scale)
             (p.clamp_low, p.clamp_high) = bounds
@@ -155,11 +155,11 @@ extension PlanBuilder {
             if function == .subtract { p.right_multiplier = -p.right_multiplier }
             unsafe p.row = ik_row_sum_qs16
         case .multiply:
-            let factor = FixedMultiplier(Double(left) * Double(right) / Double(scale))
+            let factor = FixedMultiplier(Double(try finite(left * right / scale, node)))
             (p.multiplier, p.shift) = (factor.multiplier, factor.shift)
             unsafe p.row = ik_row_mul_qs16
         case .divide:
-            let factor = FixedMultiplier(Double(left) / (Double(right) * Double(scale)))
+            let factor = FixedMultiplier(Double(try finite(left / (right * scale), node)))
             (p.multiplier, p.shift) = (factor.multiplier, factor.shift)
             unsafe p.row = ik_row_div_qs16
         case .minimum, .maximum:

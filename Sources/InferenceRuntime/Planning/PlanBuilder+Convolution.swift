@@ -42,6 +42,13 @@ extension PlanBuilder {
         try count(
             multiplyAdds: geometry.output.batches, geometry.output.height, geometry.output.width,
             filter[0], filter[1], filter[2], filter[3])
+        if try isFloat(node) {
+            let from = try layout(x)
+            try lowerFloatConvolution(
+                node, index, geometry, groups: geometry.input.channels / filter[3], activation,
+                from: from, to: try outputLayout(y))
+            return
+        }
         let parameters = try layerParameters(
             node, outputChannels: filter[0], channelAxis: 0, activation: activation)
         let groups = geometry.input.channels / filter[3]
@@ -88,6 +95,10 @@ extension PlanBuilder {
         try count(
             multiplyAdds: geometry.output.batches, geometry.output.height, geometry.output.width,
             filter[1], filter[2], filter[3])
+        if try isFloat(node) {
+            try lowerFloatDepthwise(node, index, geometry, activation)
+            return
+        }
         let parameters = try layerParameters(
             node, outputChannels: filter[3], channelAxis: 3, activation: activation)
         if usesTiles(node, geometry) {
@@ -138,24 +149,34 @@ extension PlanBuilder {
             throw invalid(node, "its output is not \(rows) x \(outputs)")
         }
         try count(multiplyAdds: rows, inputs, outputs)
+        guard
+            let geometry = WindowGeometry(
+                input: ImageShape(batches: 1, height: 1, width: rows, channels: inputs),
+                output: ImageShape(batches: 1, height: 1, width: rows, channels: outputs),
+                kernel: Extent(height: 1, width: 1),
+                window: Window(padding: .valid, stride: Extent(height: 1, width: 1)),
+                dilation: Extent(height: 1, width: 1))
+        else { return }
+        if try isFloat(node) {
+            let from = matrix(try denseLayout(x, index), rows: rows, columns: inputs)
+            let to = matrix(try outputLayout(y), rows: rows, columns: outputs)
+            try lowerFloatConvolution(
+                node, index, geometry, groups: 1, activation, from: from, to: to)
+            return
+        }
         let parameters = try layerParameters(
             node, outputChannels: outputs, channelAxis: 0, activation: activation)
         let usesTiles = unsafe kernels.vector_bytes > 0
         let source = usesTiles ? try nativeDenseLayout(x, index) : try denseLayout(x, index)
         let from = matrix(source, rows: rows, columns: inputs)
         let to = matrix(try outputLayout(y), rows: rows, columns: outputs)
-        if usesTiles,
-            let geometry = WindowGeometry(
-                input: ImageShape(batches: 1, height: 1, width: rows, channels: inputs),
-                output: ImageShape(batches: 1, height: 1, width: rows, channels: outputs),
-                kernel: Extent(height: 1, width: 1),
-                window: Window(padding: .valid, stride: Extent(height: 1, width: 1)),
-                dilation: Extent(height: 1, width: 1)),
-            try appendTiles(
-                node, index, geometry, parameters, weights: weightValues(parameters), groups: 1,
-                from: from, to: to)
-        {
-            return
+        if usesTiles {
+            let weights = weightValues(parameters)
+            if try appendTiles(
+                node, index, geometry, parameters, weights: weights, groups: 1, from: from, to: to)
+            {
+                return
+            }
         }
         let constants = try store(parameters)
         var step = unsafe ik_step()

@@ -4,6 +4,7 @@ extension PlanBuilder {
     mutating func lowerAdd(
         _ node: GraphNode, _ index: Int, _ activation: Activation
     ) throws(ModelError) {
+        if try isFloat(node) { return try lowerFloatAdd(node, index, activation) }
         let (a, b, y) = (try input(node, 0), try input(node, 1), try output(node))
         let outputScale = try activationScale(y, node)
         let left = try finite(try activationScale(a, node) / outputScale, node)
@@ -38,12 +39,12 @@ extension PlanBuilder {
     }
 
     /// Strides of an operand over the output's axes; 0 where it is repeated.
-    private func broadcast(
+    func broadcast(
         _ layout: Layout, _ tensor: Int, to output: Int, _ node: GraphNode
     ) throws(ModelError) -> (Int64, Int64, Int64, Int64) {
         let (from, to) = (shape(tensor), shape(output))
         guard from.count <= 4, to.count <= 4 else {
-            if from == to { return contiguous(layout) }
+            if from == to { return contiguous(layout, Int64(elementBytes(tensor))) }
             throw unsupported(node, "broadcasting in more than four dimensions")
         }
         let (operand, result) = (ImageShape(from), ImageShape(to))
@@ -52,7 +53,7 @@ extension PlanBuilder {
             guard own == 1 else { throw invalid(node, "its shapes do not broadcast") }
             return 0
         }
-        let pixel = contiguous(layout)
+        let pixel = contiguous(layout, Int64(elementBytes(tensor)))
         return (
             try stride(operand.batches, result.batches, pixel.0),
             try stride(operand.height, result.height, pixel.1),
@@ -61,9 +62,9 @@ extension PlanBuilder {
         )
     }
 
-    private func contiguous(_ layout: Layout) -> (Int64, Int64, Int64, Int64) {
+    private func contiguous(_ layout: Layout, _ element: Int64) -> (Int64, Int64, Int64, Int64) {
         let view = layout.view
-        return (view.batch_stride, view.row_stride, Int64(view.channels), 1)
+        return (view.batch_stride, view.row_stride, Int64(view.channels) * element, element)
     }
 
     mutating func lowerPool(
@@ -71,8 +72,9 @@ extension PlanBuilder {
         _ activation: Activation, isAverage: Bool
     ) throws(ModelError) {
         let (x, y) = (try input(node, 0), try output(node))
-        let scale = try activationScale(y, node)
-        _ = try activationScale(x, node)
+        let isFloat = try isFloat(node)
+        let scale = isFloat ? 1 : try activationScale(y, node)
+        if !isFloat { _ = try activationScale(x, node) }
         guard graph.tensors[x].quantization == graph.tensors[y].quantization, type(x) == type(y)
         else { throw unsupported(node, "input and output of different quantization") }
         guard shape(x).count == 4, shape(y).count == 4, shape(x)[3] == shape(y)[3],
@@ -87,17 +89,24 @@ extension PlanBuilder {
         try count(
             multiplyAdds: graph.tensors[y].elementCount,
             min(kernel.height, geometry.input.height), min(kernel.width, geometry.input.width))
-        let bounds = clamp(activation, of: y, scale: scale)
+        let bounds = isFloat ? (0, 0) : clamp(activation, of: y, scale: scale)
         let from = try layout(x)
         let to = try outputLayout(y)
         var step = unsafe ik_step()
-        unsafe step.run = isAverage ? kernels.average_pool : kernels.max_pool
+        if isFloat && isAverage {
+            unsafe step.run = ik_average_pool_f32
+        } else if isFloat {
+            unsafe step.run = ik_max_pool_f32
+        } else {
+            unsafe step.run = isAverage ? kernels.average_pool : kernels.max_pool
+        }
         unsafe step.u.pool = ik_pool(
             kernel_height: Int32(kernel.height), kernel_width: Int32(kernel.width),
             stride_height: Int32(window.stride.height), stride_width: Int32(window.stride.width),
             pad_top: Int32(geometry.vertical.padBefore),
-            pad_left: Int32(geometry.horizontal.padBefore), clamp_low: bounds.low,
-            clamp_high: bounds.high, float_low: 0, float_high: 0)
+            pad_left: Int32(geometry.horizontal.padBefore), clamp_low: bounds.0,
+            clamp_high: bounds.1, float_low: activation.bounds.low,
+            float_high: activation.bounds.high)
         unsafe append(step, from: from, to: to, index)
     }
 
@@ -118,6 +127,7 @@ extension PlanBuilder {
     mutating func lowerSoftmax(
         _ node: GraphNode, _ index: Int, _ beta: Float
     ) throws(ModelError) {
+        if try isFloat(node) { return try lowerFloatSoftmax(node, index, beta) }
         let (x, y) = (try input(node, 0), try output(node))
         let inputScale = try activationScale(x, node)
         let outputScale = try activationScale(y, node)

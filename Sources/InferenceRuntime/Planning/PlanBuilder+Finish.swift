@@ -2,9 +2,14 @@ internal import CInferenceKernels
 
 extension PlanBuilder {
     /// Where a graph input or output lies in the arena.
-    func range(of tensor: Int, _ offsets: [Int]) throws(ModelError) -> Range<Int> {
+    func range(of tensor: Int, isOutput: Bool, _ offsets: [Int]) throws(ModelError) -> Range<Int> {
         var copy = self
-        let layout = try copy.layout(tensor)
+        let layout: Layout
+        if isOutput, let place = outputPlaces[tensor] {
+            layout = place
+        } else {
+            layout = try copy.layout(tensor)
+        }
         let start = offsets[layout.storage]
         return start..<start + graph.tensors[tensor].elementCount * elementBytes(tensor)
     }

@@ -16,7 +16,20 @@ extension PlanBuilder {
             try lowerReduction(node, index, reduction, keepsAxes: keepsAxes)
         case .argumentOfExtreme(let isMinimum):
             try lowerArgumentOfExtreme(node, index, isMinimum: isMinimum)
+        case .variableHandle(let name): try lowerVariableHandle(node, name)
+        case .readVariable: try lowerReadVariable(node, index)
+        case .assignVariable: try lowerAssignVariable(node, index)
+        case .callOnce: break  // The reader took the first values from it.
         case .cast: try lowerCast(node, index)
+        case .quantize, .dequantize: return try lowerChangeOfScale(node, index)
+        case .averagePool(let window, let kernel, let activation)
+        where type(try output(node)) != .int8:
+            try lowerGeneralPool(node, index, window, kernel, activation, isAverage: true)
+        case .maximumPool(let window, let kernel, let activation)
+        where !is8Bit(try output(node)):
+            try lowerGeneralPool(node, index, window, kernel, activation, isAverage: false)
+        case .softmax(let beta) where type(try output(node)) == .float32:
+            try lowerSoftmaxFloat(node, index, beta)
         case .movement(let movement): try lowerMovement(node, index, movement)
         default: return false
         }

@@ -47,8 +47,6 @@ extension PlanBuilder {
         p.reduced = try axes(inner.extents, filler: 1, node)
         p.reduced_stride = try axes(inner.strides[0], filler: 0, node)
         p.count = Int64(count)
-        p.input_zero_point = Int32(signedZeroPoint(x))
-        p.output_zero_point = Int32(signedZeroPoint(y))
         p.input_flip = from.view.flip
         p.output_flip = to.view.flip
         let parameters = unsafe try stored(p)
@@ -67,23 +65,34 @@ extension PlanBuilder {
             guard !passes || graph.tensors[x].quantization == graph.tensors[y].quantization else {
                 throw unsupported(node, "input and output of different quantization")
             }
-            (p.clamp_low, p.clamp_high) = (-128, 127)
-            p.scale = reduction == .mean ? ratio / Float(count) : ratio
+            // xnn_init_qs8_reduce_scalar_params, and reshape_reduce_nd of reduce-nd.c.
+            let bias = type(x) == .uint8 ? 128 : 0
+            p.bias = Int32(bias)
+            p.scale = reduction == .mean ? ratio * (1 / Float(count)) : ratio
+            p.offset =
+                Float(signedZeroPoint(y) + bias)
+                - Float(count * (signedZeroPoint(x) + bias)) * p.scale
             switch reduction {
             case .mean, .sum: unsafe p.cell = ik_cell_sum_qs8
             case .maximum: unsafe p.cell = ik_cell_max_qs8
             case .minimum: unsafe p.cell = ik_cell_min_qs8
             }
         case .int16:
+            guard count <= 1 << 16 else { throw unsupported(node, "\(count) elements in one") }
             let ratio = try finite(try scale16(x, node) / (try scale16(y, node)), node)
             guard !passes || ratio == 1 else {
                 throw unsupported(node, "input and output of different quantization")
             }
-            let factor = FixedMultiplier(Double(ratio))
+            let factor = FixedMultiplier(
+                Double(try scale16(x, node)) / Double(try scale16(y, node)))
             (p.multiplier, p.shift) = (factor.multiplier, factor.shift)
+            if reduction == .mean {
+                let shift = min(Int32(Int.bitWidth - 1 - count.leadingZeroBitCount), 31 + p.shift)
+                p.multiplier = Int32(Int64(p.multiplier) << Int64(shift) / Int64(count))
+                p.shift -= shift
+            }
             switch reduction {
-            case .mean: unsafe p.cell = ik_cell_mean_qs16
-            case .sum: unsafe p.cell = ik_cell_sum_qs16
+            case .mean, .sum: unsafe p.cell = ik_cell_sum_qs16
             case .maximum: unsafe p.cell = ik_cell_max_qs16
             case .minimum: unsafe p.cell = ik_cell_min_qs16
             }

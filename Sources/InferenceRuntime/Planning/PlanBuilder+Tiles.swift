@@ -7,7 +7,9 @@ extension PlanBuilder {
     /// They do not where borders would be out of proportion, or where an input channel feeds
     /// several outputs; the scalar kernels do.
     func usesTiles(_ node: GraphNode, _ geometry: WindowGeometry) -> Bool {
-        guard unsafe kernels.vector_bytes > 0 else { return false }
+        guard unsafe kernels.vector_bytes > 0, let input = node.inputs[0], is8Bit(input) else {
+            return false
+        }
         if case .depthwiseConvolution = node.operation,
             geometry.input.channels != 1, geometry.input.channels != geometry.output.channels
         {

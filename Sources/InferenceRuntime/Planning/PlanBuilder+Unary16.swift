@@ -42,9 +42,40 @@ extension PlanBuilder {
         case .negate: unsafe p.row = ik_row_neg_qs16
         case .gelu, .exponential, .logarithm, .reciprocalSquareRoot:
             return try lowerTable16(node, index, function, scale, outputScale)
+        case .logistic, .tanh:
+            let argument = logisticScale(scale)
+            (p.multiplier, p.shift) = argument
+            guard outputScale == 1 / 32_768 else {
+                throw unsupported(node, "an output scale of \(outputScale)")
+            }
+            // There LiteRT takes gemmlowp's fixed-point function instead of the table.
+            guard scale != 1 / 4_096 else {
+                throw unsupported(node, "an input scale of exactly 2^-12")
+            }
+            let table = unsafe try constants.allocate(UInt16.self, count: 256)
+            unsafe ik_logistic_table(table.baseAddress)
+            p.table = UInt(bitPattern: table.baseAddress)
+            if function == .logistic {
+                unsafe p.row = ik_row_logistic_qs16
+            } else {
+                unsafe p.row = ik_row_tanh_qs16
+            }
         default: throw unsupported(node, "activations of type int16")
         }
         try appendUnary(node, index, p)
+    }
+
+    /// What turns an argument into units of 1 / 12288.
+    ///
+    /// - Source: SigmoidPrepare and TanhPrepare of LiteRT's kernels/activations.cc.
+    private func logisticScale(_ scale: Float) -> (multiplier: Int32, shift: Int32) {
+        var multiplier = Double(scale) * 4_096 * 3
+        var shift: Int32 = 0
+        while multiplier <= 32_767 / 2, shift <= 30 {
+            shift += 1
+            multiplier *= 2
+        }
+        return (Int32(min(multiplier, 0x1p30)), shift)
     }
 
     /// 512 chords of the function, each moved by half its error in the middle.

@@ -40,6 +40,13 @@ internal import CInferenceKernels
     var steps: [PendingStep] = []
     var multiplyAdds = 0
 
+    /// Names of the variables that resource tensors stand for, and where the variables lie.
+    var variableNames: [Int: String] = [:]
+    var variables: [String: VariablePlace] = [:]
+
+    /// Where an output lies that its producer did not write in its place.
+    private(set) var outputPlaces: [Int: Layout] = [:]
+
     /// How its producer writes each tensor.
     private var layouts: [Layout?]
     /// Copies with another border or storage, made for consumers that need them.
@@ -160,6 +167,23 @@ internal import CInferenceKernels
         return layout
     }
 
+    /// Memory that keeps its contents from one run to the next and starts as `initial`, or zero.
+    mutating func makeStateLayout(
+        _ tensor: Int, initial: Range<Int>?
+    ) throws(ModelError) -> Layout {
+        let layout = try makeLayout(
+            tensor, flip: declaredFlip(tensor), border: Border(), first: -1)
+        storages[layout.storage].request.last = .max
+        storages[layout.storage].constant = initial
+        if initial == nil { storages[layout.storage].fill = 0 }
+        return layout
+    }
+
+    /// The byte flip that `outputLayout` will give.
+    func outputFlip(_ tensor: Int) -> UInt8 {
+        graph.outputs.contains(tensor) ? declaredFlip(tensor) : internalFlip(tensor)
+    }
+
     /// The same for a kernel that writes whole tensors without gaps.
     mutating func denseOutputLayout(_ tensor: Int) throws(ModelError) -> Layout {
         borders[tensor] = Border()
@@ -265,7 +289,7 @@ internal import CInferenceKernels
             tensor, flip: declaredFlip(tensor), border: Border(), first: steps.count)
         try appendCopy(from: layout, to: copy, element: elementBytes(tensor), graph.nodes.count - 1)
         storages[copy.storage].request.last = .max
-        layouts[tensor] = copy
+        outputPlaces[tensor] = copy
     }
 
     func elementBytes(_ tensor: Int) -> Int { graph.tensors[tensor].elementType.byteCount ?? 1 }

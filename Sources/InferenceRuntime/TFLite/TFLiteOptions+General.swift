@@ -18,6 +18,12 @@ extension TFLiteOptions {
         case "ARG_MAX": return .argumentOfExtreme(isMinimum: false)
         case "ARG_MIN": return .argumentOfExtreme(isMinimum: true)
         case "CAST": return .cast
+        case "VAR_HANDLE":
+            let container = try table?.string(0) ?? ""
+            return .variableHandle(name: container + "/" + (try table?.string(1) ?? ""))
+        case "READ_VARIABLE": return .readVariable
+        case "ASSIGN_VARIABLE": return .assignVariable
+        case "CALL_ONCE": return .callOnce(subgraph: try number(0))
         default: throw .unsupportedOperator(name: name, position: position)
         }
     }

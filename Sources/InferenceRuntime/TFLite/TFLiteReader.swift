@@ -3,15 +3,19 @@
 /// - Source: schema version 3, tensorflow/compiler/mlir/lite/schema/schema.fbs (2.18). Field
 ///   numbers below are the order of the fields in that file.
 struct TFLiteReader {
-    private let file: ModelBytes
-    private let limits: ModelLimits
+    let file: ModelBytes
+    let limits: ModelLimits
     private let model: FlatBufferTable
     private let subgraph: FlatBufferTable
     private let operatorCodes: FlatBufferVector
     private let buffers: FlatBufferVector
 
     /// - Throws: `malformed` when the file is no TensorFlow Lite model.
-    init(_ file: ModelBytes, limits: ModelLimits) throws(ModelError) {
+    ///
+    /// - Parameter index: which of the model's graphs to read; 0 is the main one.
+    init(
+        _ file: ModelBytes, limits: ModelLimits, subgraph index: Int = 0
+    ) throws(ModelError) {
         guard file.count >= 8 else { throw .malformed(.tooShort, offset: file.count) }
         // The bytes "TFL3", little-endian.
         guard try file.load(UInt32.self, at: 4) == 0x334C_4654 else {
@@ -25,13 +29,19 @@ struct TFLiteReader {
         buffers = try model.vector(4, elementBytes: 4)
         let subgraphs = try model.vector(2, elementBytes: 4)
         guard subgraphs.count > 0 else { throw .malformed(.noSubgraph, offset: model.position) }
-        subgraph = try subgraphs.table(at: 0)
+        subgraph = try subgraphs.table(at: index)
         self.file = file
         self.limits = limits
     }
 
-    /// The main subgraph.
+    /// The graph, with what the graphs that it calls once give to variables.
     func readGraph() throws(ModelError) -> Graph {
+        var graph = try readOneGraph()
+        try readInitialValues(&graph)
+        return graph
+    }
+
+    func readOneGraph() throws(ModelError) -> Graph {
         let tensors = try readTensors()
         let inputs = try readIndices(1, below: tensors.count)
         let outputs = try readIndices(2, below: tensors.count)
