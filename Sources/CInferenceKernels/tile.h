@@ -102,11 +102,12 @@ IK_INLINE void conv_pixels(const ik_tile_conv *p, const uint8_t *in, uint8_t *ou
         conv_row(p, in, out, pixel, 4, vectors, r, exact);
         pixel += 4;
     }
-    if (full > 2 && pixel + 2 <= p->pixels) {
-        conv_row(p, in, out, pixel, 2, vectors, r, exact);
-        pixel += 2;
+    switch (p->pixels - pixel) {
+    case 3: return conv_row(p, in, out, pixel, 3, vectors, r, exact);
+    case 2: return conv_row(p, in, out, pixel, 2, vectors, r, exact);
+    case 1: return conv_row(p, in, out, pixel, 1, vectors, r, exact);
+    default: return;
     }
-    for (; pixel < p->pixels; ++pixel) conv_row(p, in, out, pixel, 1, vectors, r, exact);
 }
 
 IK_INLINE void conv_any(const ik_step *step, uint8_t *arena, const int exact) {
