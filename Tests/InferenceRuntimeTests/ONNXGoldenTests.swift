@@ -58,4 +58,7 @@ struct ONNXGoldenTests {
         "Linear models and scalers answer as ONNX Runtime does",
         arguments: ONNXGoldens.models("classical"))
     func classical(model: ONNXGoldens.Model) throws { try check(model) }
+
+    @Test("Float operators answer as ONNX Runtime does", arguments: ONNXGoldens.models("float32"))
+    func float(model: ONNXGoldens.Model) throws { try check(model) }
 }

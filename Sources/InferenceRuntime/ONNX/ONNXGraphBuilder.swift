@@ -24,6 +24,10 @@ struct ONNXGraphBuilder {
     private(set) var nodes: [GraphNode] = []
     private var constants: [UInt8] = []
     private var inputs: [Int] = []
+    /// Places of the nodes that read each name; −1 for the graph's output.
+    private var consumers: [String: [Int]] = [:]
+    /// Nodes that an earlier one has taken into itself.
+    var fused: Set<Int> = []
 
     init(_ model: ONNXModel, limits: ModelLimits) throws(ModelError) {
         self.model = model
@@ -34,6 +38,16 @@ struct ONNXGraphBuilder {
             }
         }
         for input in model.inputs { try addInput(input) }
+        for (position, node) in model.nodes.enumerated() {
+            for input in node.inputs { consumers[input, default: []].append(position) }
+        }
+        for output in model.outputs { consumers[output.name, default: []].append(-1) }
+    }
+
+    /// The one node that reads `name`, when nothing else does.
+    func onlyConsumer(of name: String) -> (position: Int, node: ONNXModel.Node)? {
+        guard let places = consumers[name], places.count == 1, places[0] >= 0 else { return nil }
+        return (places[0], model.nodes[places[0]])
     }
 
     /// The whole graph.
@@ -331,6 +345,22 @@ struct ONNXGraphBuilder {
     }
 
     private mutating func lower(_ node: ONNXModel.Node, _ position: Int) throws(ModelError) {
+        if fused.contains(position) { return }
+        for name in node.outputs where !name.isEmpty && values[name] != nil {
+            throw .malformed(.writtenTwice, offset: 0)
+        }
+        let context = try context(node, position)
+        if try fold(context) { return }
+        switch node.domain {
+        case "": if try lowerStandard(context) { return }
+        case "ai.onnx.ml": if try lowerClassical(context) { return }
+        default: break
+        }
+        throw .unsupportedOperator(name: context.name, position: position)
+    }
+
+    /// A node with its operands looked up.
+    func context(_ node: ONNXModel.Node, _ position: Int) throws(ModelError) -> Context {
         var found: [Value?] = []
         for name in node.inputs {
             if name.isEmpty {
@@ -341,21 +371,11 @@ struct ONNXGraphBuilder {
                 throw .malformed(.readBeforeWritten, offset: 0)
             }
         }
-        for name in node.outputs where !name.isEmpty && values[name] != nil {
-            throw .malformed(.writtenTwice, offset: 0)
-        }
         let version = model.operatorSets[node.domain] ?? 0
-        let context = Context(
+        return Context(
             reader: ONNXNodeReader(
                 node: node, position: position, version: version,
                 inputType: found.first??.elementType, limits: limits), inputs: found)
-        if try fold(context) { return }
-        switch node.domain {
-        case "": if try lowerStandard(context) { return }
-        case "ai.onnx.ml": if try lowerClassical(context) { return }
-        default: break
-        }
-        throw .unsupportedOperator(name: context.name, position: position)
     }
 
     private mutating func lowerStandard(_ context: Context) throws(ModelError) -> Bool {
