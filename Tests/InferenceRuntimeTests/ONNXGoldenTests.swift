@@ -61,4 +61,10 @@ struct ONNXGoldenTests {
 
     @Test("Float operators answer as ONNX Runtime does", arguments: ONNXGoldens.models("float32"))
     func float(model: ONNXGoldens.Model) throws { try check(model) }
+
+    @Test(
+        "Quantized models answer as ONNX Runtime does",
+        arguments: ONNXGoldens.models(
+            "qdq_uint8", "qdq_int8", "qlinear_uint8", "qlinear_int8", "dynamic_uint8"))
+    func quantized(model: ONNXGoldens.Model) throws { try check(model) }
 }

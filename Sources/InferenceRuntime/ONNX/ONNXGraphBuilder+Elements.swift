@@ -98,23 +98,27 @@ extension ONNXGraphBuilder {
         return shape
     }
 
+    /// - Parameter result: type and quantization when they are not the operands'.
     mutating func combined(
-        _ function: BinaryFunction, _ context: Context, _ a: Value, _ b: Value, name: String?
+        _ function: BinaryFunction, _ context: Context, _ a: Value, _ b: Value, name: String?,
+        activation: Activation = .none, result form: (ElementType, Quantization)? = nil
     ) throws(ModelError) -> Value {
         let shape = try broadcast(a.shape, b.shape, context)
         let usesChannelsLast = shape.count >= 3 && (a.isChannelsLast || b.isChannelsLast)
         let left = try operand(a, context, shape, channelsLast: usesChannelsLast)
         let right = try operand(b, context, shape, channelsLast: usesChannelsLast)
-        guard a.elementType == b.elementType else {
+        guard a.elementType == b.elementType || form != nil else {
             throw context.reader.invalid("its operands have different types")
         }
-        var result = Value(shape: shape, elementType: a.elementType)
+        var result = Value(shape: shape, elementType: form?.0 ?? a.elementType)
         result.isChannelsLast = usesChannelsLast
-        let y = try addTensor(name ?? context.name, stored(result), a.elementType)
+        let y = try addTensor(
+            name ?? context.name, stored(result), result.elementType, quantization: form?.1)
         result.tensor = y
         // Sums have kernels of their own.
         emit(
-            function == .add ? .add(activation: .none) : .binary(function, activation: .none),
+            function == .add
+                ? .add(activation: activation) : .binary(function, activation: activation),
             context, [left, right], [y])
         return result
     }
@@ -128,7 +132,7 @@ extension ONNXGraphBuilder {
             let plain = try rowMajor(value, name)
             return try materialized(plain, name)
         }
-        if value.elementCount == 1, value.shape.count <= shape.count {
+        if value.elementCount == 1, value.shape.count <= shape.count, !value.isChannelsLast {
             return try materialized(value, name)
         }
         var full = value
@@ -139,7 +143,9 @@ extension ONNXGraphBuilder {
                 full.constant = constant.reshaped(full.shape)
                 full.tensor = nil
             } else if let tensor = full.tensor {
-                let widened = try addTensor(name, full.shape, full.elementType)
+                let widened = try addTensor(
+                    name, full.shape, full.elementType,
+                    quantization: tensors[tensor].quantization)
                 emit(.reshape, context, [tensor], [widened])
                 full.tensor = widened
             }

@@ -36,7 +36,7 @@ extension ONNXGraphBuilder {
     }
 
     /// A node that may be lowered into the one before: its first input is not there yet.
-    private func context(
+    func context(
         _ node: ONNXModel.Node, _ position: Int, data: Bool
     ) throws(ModelError) -> Context {
         var rest = node
@@ -44,7 +44,7 @@ extension ONNXGraphBuilder {
         return try context(rest, position)
     }
 
-    private func activation(
+    func activation(
         _ node: ONNXModel.Node, _ position: Int
     ) throws(ModelError) -> Activation? {
         if node.operation == "Relu" { return .relu }

@@ -247,7 +247,7 @@ extension ONNXGraphBuilder {
     }
 
     /// A sequence as an image of height 1.
-    private mutating func flattened(_ context: Context, _ tensor: Int) throws(ModelError) -> Int {
+    mutating func flattened(_ context: Context, _ tensor: Int) throws(ModelError) -> Int {
         var shape = tensors[tensor].shape
         guard shape.count == 3 else { return tensor }
         shape.insert(1, at: 1)

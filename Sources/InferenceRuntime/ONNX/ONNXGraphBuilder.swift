@@ -13,14 +13,28 @@ struct ONNXGraphBuilder {
         var labels: [String] = []
         /// The tensor has the channels, axis 1, as its last axis.
         var isChannelsLast = false
+        /// What the real values were made from by DequantizeLinear. Without a tensor or constant of
+        /// its own the value is dequantized when someone asks for it.
+        var quantized: Quantized?
 
         var elementCount: Int { shape.reduce(1, *) }
     }
 
+    /// Quantized elements and what they stand for.
+    struct Quantized {
+        /// The graph's tensor; nil for a constant.
+        var tensor: Int?
+        var constant: ONNXTensor?
+        var elementType: ElementType
+        var quantization: Quantization
+    }
+
     let model: ONNXModel
+    /// The model's nodes with their places in the file; operators on quantized tensors taken apart.
+    private(set) var steps: [(node: ONNXModel.Node, position: Int)] = []
     let limits: ModelLimits
     var values: [String: Value] = [:]
-    private(set) var tensors: [GraphTensor] = []
+    var tensors: [GraphTensor] = []
     private(set) var nodes: [GraphNode] = []
     private var constants: [UInt8] = []
     private var inputs: [Int] = []
@@ -39,6 +53,12 @@ struct ONNXGraphBuilder {
         }
         for input in model.inputs { try addInput(input) }
         for (position, node) in model.nodes.enumerated() {
+            for part in try expanded(node, position) { steps.append((part, position)) }
+        }
+        guard steps.count <= limits.operators else {
+            throw .tooManyOperators(count: steps.count, limit: limits.operators)
+        }
+        for (position, (node, _)) in steps.enumerated() {
             for input in node.inputs { consumers[input, default: []].append(position) }
         }
         for output in model.outputs { consumers[output.name, default: []].append(-1) }
@@ -47,13 +67,13 @@ struct ONNXGraphBuilder {
     /// The one node that reads `name`, when nothing else does.
     func onlyConsumer(of name: String) -> (position: Int, node: ONNXModel.Node)? {
         guard let places = consumers[name], places.count == 1, places[0] >= 0 else { return nil }
-        return (places[0], model.nodes[places[0]])
+        return (places[0], steps[places[0]].node)
     }
 
     /// The whole graph.
     consuming func build() throws(ModelError) -> Graph {
-        for (position, node) in model.nodes.enumerated() {
-            try lower(node, position)
+        for place in steps.indices where !fused.contains(place) {
+            try lower(steps[place].node, steps[place].position)
         }
         let outputs = try finishOutputs()
         return Graph(
@@ -182,6 +202,13 @@ struct ONNXGraphBuilder {
     /// The graph's tensor of a value, in the layout that the value says.
     mutating func materialized(_ value: Value, _ name: String) throws(ModelError) -> Int {
         if let tensor = value.tensor { return tensor }
+        if value.constant == nil, let source = value.quantized?.tensor {
+            let tensor = try addTensor(name, stored(value), value.elementType)
+            emit(
+                .dequantize, [source], [tensor], name: "DequantizeLinear", position: nodes.count)
+            if values[name]?.quantized?.tensor == source { values[name]?.tensor = tensor }
+            return tensor
+        }
         guard let constant = value.constant else {
             throw .invalidTensor(name: name, index: -1, reason: "it has no value")
         }
@@ -218,9 +245,11 @@ struct ONNXGraphBuilder {
 
     /// `value` with its axes in memory as ONNX has them.
     mutating func rowMajor(_ value: Value, _ name: String) throws(ModelError) -> Value {
-        guard value.isChannelsLast, let tensor = value.tensor else { return value }
+        guard value.isChannelsLast, value.constant == nil else { return value }
+        let tensor = try materialized(value, name)
         let order = Self.toChannelsFirst(rank: value.shape.count)
         var result = value
+        result.quantized = nil
         result.tensor = try permuted(tensor, order, name)
         result.isChannelsLast = false
         return result
@@ -232,6 +261,7 @@ struct ONNXGraphBuilder {
         let order = Self.toChannelsLast(rank: value.shape.count)
         var result = value
         result.isChannelsLast = true
+        result.quantized = nil
         if let constant = value.constant, value.tensor == nil {
             let turned = try permuted(constant, order)
             result.tensor = try addConstant(
@@ -345,7 +375,6 @@ struct ONNXGraphBuilder {
     }
 
     private mutating func lower(_ node: ONNXModel.Node, _ position: Int) throws(ModelError) {
-        if fused.contains(position) { return }
         for name in node.outputs where !name.isEmpty && values[name] != nil {
             throw .malformed(.writtenTwice, offset: 0)
         }
@@ -379,6 +408,7 @@ struct ONNXGraphBuilder {
     }
 
     private mutating func lowerStandard(_ context: Context) throws(ModelError) -> Bool {
+        if try lowerQuantized(context) { return true }
         if try lowerElements(context) { return true }
         if try lowerShapes(context) { return true }
         return try lowerLayers(context)

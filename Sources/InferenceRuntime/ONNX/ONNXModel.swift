@@ -19,6 +19,8 @@ struct ONNXModel {
         var inputs: [String] = []
         var outputs: [String] = []
         var attributes: [ONNXAttribute] = []
+        /// The `axis` of a node that is not in the file.
+        var channelAxis: Int?
     }
 
     private(set) var nodes: [Node] = []
