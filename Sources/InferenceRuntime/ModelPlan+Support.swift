@@ -25,6 +25,8 @@ extension ModelPlan {
         add("QUANTIZE", "DEQUANTIZE", types: quantized)
         add("AVERAGE_POOL_2D", "MAX_POOL_2D", types: quantized.union([.float32]))
         add("SOFTMAX", types: [.int8, .uint8, .float32])
+        add("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", types: [.int16])
+        add("TRANSPOSE_CONV", types: quantized.union([.float32]))
         add("RESHAPE", "SQUEEZE", "EXPAND_DIMS", types: any)
         add(
             "CONCATENATION", "PAD", "PADV2", "MIRROR_PAD", "TRANSPOSE", "SPLIT", "SPLIT_V", "SLICE",

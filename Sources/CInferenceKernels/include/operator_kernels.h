@@ -191,6 +191,29 @@ typedef struct ik_arg_extreme {
 } ik_arg_extreme;
 void ik_scalar_arg_extreme(const ik_step *step, uint8_t *arena);
 
+// MARK: Convolutions of the rarer types
+
+/// How an accumulator becomes a result: by one float multiplication, as XNNPACK; by a 32-bit
+/// fixed-point multiplier, or by a 16-bit one of a 64-bit accumulator, as LiteRT's built-in kernels.
+enum { IK_RULE_FLOAT, IK_RULE_FIXED, IK_RULE_WIDE };
+
+typedef struct ik_wide_conv {
+    const int16_t *weights;  ///< Without their zero point; laid out as those of ik_conv_qs8.
+    const int64_t *bias;
+    const float *scale;                 ///< IK_RULE_FLOAT
+    const int32_t *multiplier, *shift;  ///< The other rules.
+    const float *float_weights, *float_bias;
+    int32_t groups;
+    int32_t depth_multiplier;  ///< 0 unless depthwise.
+    int32_t kernel_height, kernel_width, stride_height, stride_width;
+    int32_t dilation_height, dilation_width, pad_top, pad_left;
+    int32_t clamp_low, clamp_high, rule;
+    float low, high;
+    uint8_t is_transposed, is_16_bit;
+} ik_wide_conv;
+void ik_scalar_wide_conv(const ik_step *step, uint8_t *arena);
+void ik_scalar_transpose_conv_f32(const ik_step *step, uint8_t *arena);
+
 // MARK: Pools and softmax, by ik_step.u.pool and .softmax
 
 void ik_scalar_average_pool_f32(const ik_step *step, uint8_t *arena);

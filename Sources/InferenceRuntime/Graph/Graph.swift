@@ -70,6 +70,7 @@ enum Operation: Equatable {
     case argumentOfExtreme(isMinimum: Bool)
     case movement(Movement)
     case cast
+    case transposeConvolution(Window, activation: Activation)
     case variableHandle(name: String)
     case readVariable
     case assignVariable

@@ -20,6 +20,14 @@ extension PlanBuilder {
         case .readVariable: try lowerReadVariable(node, index)
         case .assignVariable: try lowerAssignVariable(node, index)
         case .callOnce: break  // The reader took the first values from it.
+        case .transposeConvolution(let window, let activation):
+            try lowerTransposeConvolution(node, index, window, activation)
+        case .convolution(_, _, let activation), .depthwiseConvolution(_, _, let activation):
+            guard try isWide(node) else { return false }
+            try lowerWideConvolution(node, index, activation)
+        case .fullyConnected(let activation):
+            guard try isWide(node) else { return false }
+            try lowerWideFullyConnected(node, index, activation)
         case .cast: try lowerCast(node, index)
         case .quantize, .dequantize: return try lowerChangeOfScale(node, index)
         case .averagePool(let window, let kernel, let activation)

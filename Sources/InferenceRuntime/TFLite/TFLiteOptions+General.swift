@@ -18,6 +18,8 @@ extension TFLiteOptions {
         case "ARG_MAX": return .argumentOfExtreme(isMinimum: false)
         case "ARG_MIN": return .argumentOfExtreme(isMinimum: true)
         case "CAST": return .cast
+        case "TRANSPOSE_CONV":
+            return .transposeConvolution(try window(), activation: try activation(3))
         case "VAR_HANDLE":
             let container = try table?.string(0) ?? ""
             return .variableHandle(name: container + "/" + (try table?.string(1) ?? ""))
