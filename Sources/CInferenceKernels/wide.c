@@ -42,6 +42,11 @@ static inline int32_t rescaled(const ik_wide_conv *p, int32_t channel, int64_t s
     case IK_RULE_FIXED:
         return ik_clamp(ik_fixed((int32_t)sum, p->multiplier[channel], p->shift[channel]) + zero,
             p->clamp_low, p->clamp_high);
+    case IK_RULE_EXACT: {
+        const double real = round((double)sum * p->exact_scale[channel]);
+        return real <= p->clamp_low ? p->clamp_low
+                                    : real >= p->clamp_high ? p->clamp_high : (int32_t)real;
+    }
     default:
         return ik_clamp(ik_fixed_wide(sum, p->multiplier[channel], p->shift[channel]),
             p->clamp_low, p->clamp_high);

@@ -27,6 +27,10 @@ extension ModelPlan {
         add("SOFTMAX", types: [.int8, .uint8, .float32])
         add("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", types: [.int16])
         add("TRANSPOSE_CONV", types: quantized.union([.float32]))
+        add("RESIZE_BILINEAR", types: quantized.union([.float32]))
+        add("RESIZE_NEAREST_NEIGHBOR", types: any)
+        add("BATCH_MATMUL", types: [.float32, .int8, .int16])
+        add("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", types: [.float32, .hybrid])
         add("RESHAPE", "SQUEEZE", "EXPAND_DIMS", types: any)
         add(
             "CONCATENATION", "PAD", "PADV2", "MIRROR_PAD", "TRANSPOSE", "SPLIT", "SPLIT_V", "SLICE",

@@ -71,6 +71,8 @@ enum Operation: Equatable {
     case movement(Movement)
     case cast
     case transposeConvolution(Window, activation: Activation)
+    case resize(Resize)
+    case batchMatrixProduct(transposesLeft: Bool, transposesRight: Bool)
     case variableHandle(name: String)
     case readVariable
     case assignVariable

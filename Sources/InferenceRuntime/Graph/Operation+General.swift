@@ -39,6 +39,14 @@ enum Movement: Equatable {
     case batchToSpace
 }
 
+/// A change of image size.
+struct Resize: Equatable {
+    /// Between the four nearest pixels; otherwise the nearest one.
+    var isBilinear: Bool
+    var alignsCorners: Bool
+    var hasHalfPixelCenters: Bool
+}
+
 /// Bits by axis of the specification, as TensorFlow has them.
 struct StridedSliceMasks: Equatable {
     var begin: Int

@@ -28,6 +28,10 @@ extension PlanBuilder {
         case .fullyConnected(let activation):
             guard try isWide(node) else { return false }
             try lowerWideFullyConnected(node, index, activation)
+        case .resize(let resize): try lowerResize(node, index, resize)
+        case .batchMatrixProduct(let left, let right):
+            try lowerBatchMatrixProduct(
+                node, index, transposesLeft: left, transposesRight: right)
         case .cast: try lowerCast(node, index)
         case .quantize, .dequantize: return try lowerChangeOfScale(node, index)
         case .averagePool(let window, let kernel, let activation)

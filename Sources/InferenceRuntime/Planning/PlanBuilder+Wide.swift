@@ -133,7 +133,15 @@ extension PlanBuilder {
         unsafe p.bias = try constants.store(try wideBias(node, biasPlace, channels))
         // LiteRT leaves unsigned depthwise convolutions to its built-in kernel.
         let isFixed = type(w) == .uint8 && geometry.depthMultiplier > 0
-        if is16Bit || isFixed {
+        if is16Bit, rows != nil {
+            // FullyConnectedPerChannel of LiteRT's integer_ops/fully_connected.h.
+            unsafe p.rule = Int32(IK_RULE_EXACT)
+            unsafe p.exact_scale = try constants.store(
+                (0..<channels).map { channel in
+                    Double(inputScale) * Double(scales[scales.count == 1 ? 0 : channel])
+                        / Double(outputScale)
+                })
+        } else if is16Bit || isFixed {
             let factors = try scales.map { scale throws(ModelError) in
                 FixedMultiplier(
                     is16Bit && scales.count > 1

@@ -18,6 +18,17 @@ extension TFLiteOptions {
         case "ARG_MAX": return .argumentOfExtreme(isMinimum: false)
         case "ARG_MIN": return .argumentOfExtreme(isMinimum: true)
         case "CAST": return .cast
+        case "RESIZE_BILINEAR":
+            return .resize(
+                Resize(
+                    isBilinear: true, alignsCorners: try flag(2), hasHalfPixelCenters: try flag(3)))
+        case "RESIZE_NEAREST_NEIGHBOR":
+            return .resize(
+                Resize(
+                    isBilinear: false, alignsCorners: try flag(0), hasHalfPixelCenters: try flag(1)))
+        case "BATCH_MATMUL":
+            return .batchMatrixProduct(
+                transposesLeft: try flag(0), transposesRight: try flag(1))
         case "TRANSPOSE_CONV":
             return .transposeConvolution(try window(), activation: try activation(3))
         case "VAR_HANDLE":
