@@ -12,7 +12,7 @@ package enum OperatorType: String, Sendable, CaseIterable, Comparable {
 
 extension ModelPlan {
     /// Every operator that this runtime has, by its name in TensorFlow Lite, and the types that it
-    /// has it for. The planner refuses everything else.
+    /// has it for. Tests hold the table to what the planner takes and refuses.
     package static let supportedOperators: [String: Set<OperatorType>] = {
         let bytes: Set<OperatorType> = [.int8, .uint8]
         let quantized: Set<OperatorType> = [.int8, .uint8, .int16]
@@ -42,7 +42,9 @@ extension ModelPlan {
         add("PRELU", types: [.float32, .int8, .uint8])
         add("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", types: quantized.union([.float32, .int32]))
         add("ARG_MAX", "ARG_MIN", types: [.float32, .int8, .uint8, .int16, .int32])
-        add("RELU", "RELU6", "RELU_N1_TO_1", "LEAKY_RELU", "GELU", types: [.float32, .int8, .uint8, .int16])
+        add(
+            "RELU", "RELU6", "RELU_N1_TO_1", "LEAKY_RELU", "GELU",
+            types: [.float32, .int8, .uint8, .int16])
         add("LOGISTIC", "TANH", types: quantized.union([.float32]))
         add("ELU", "HARD_SWISH", types: [.float32, .int8, .uint8])
         add("ABS", "NEG", types: [.float32, .int8, .int16, .int32])

@@ -150,7 +150,8 @@ extension PlanBuilder {
             ik_block_copy(
                 extent: try axes(box.extents, filler: 1, node),
                 input_stride: try axes(box.strides[0], filler: 0, node),
-                output_stride: try axes(box.strides[1], filler: 0, node), block_bytes: Int64(block)))
+                output_stride: try axes(box.strides[1], filler: 0, node), block_bytes: Int64(block))
+        )
         var (from, to) = (input, output)
         from.view.offset += Int64(inputOffset)
         to.view.offset += Int64(outputOffset)

@@ -25,7 +25,8 @@ extension TFLiteOptions {
         case "RESIZE_NEAREST_NEIGHBOR":
             return .resize(
                 Resize(
-                    isBilinear: false, alignsCorners: try flag(0), hasHalfPixelCenters: try flag(1)))
+                    isBilinear: false, alignsCorners: try flag(0), hasHalfPixelCenters: try flag(1))
+            )
         case "BATCH_MATMUL":
             return .batchMatrixProduct(
                 transposesLeft: try flag(0), transposesRight: try flag(1))
@@ -72,7 +73,8 @@ extension TFLiteOptions {
         case "CONCATENATION":
             return .concatenation(axis: try number(0), activation: try activation(1))
         case "PAD", "PADV2": return .pad
-        case "MIRROR_PAD": return .mirrorPad(includesEdge: try table?.integer(0, default: Int8(0)) == 1)
+        case "MIRROR_PAD":
+            return .mirrorPad(includesEdge: try table?.integer(0, default: Int8(0)) == 1)
         case "TRANSPOSE": return .transpose
         case "SPLIT": return .split
         case "SPLIT_V": return .splitSizes
