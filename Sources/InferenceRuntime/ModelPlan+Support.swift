@@ -31,6 +31,8 @@ extension ModelPlan {
         add("RESIZE_NEAREST_NEIGHBOR", types: any)
         add("BATCH_MATMUL", types: [.float32, .int8, .int16])
         add("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", types: [.float32, .hybrid])
+        add("SVDF", types: [.float32, .hybrid, .int8])
+        add("UNIDIRECTIONAL_SEQUENCE_LSTM", types: [.float32, .hybrid])
         add("RESHAPE", "SQUEEZE", "EXPAND_DIMS", types: any)
         add(
             "CONCATENATION", "PAD", "PADV2", "MIRROR_PAD", "TRANSPOSE", "SPLIT", "SPLIT_V", "SLICE",

@@ -244,6 +244,31 @@ typedef struct ik_batch_matmul {
 } ik_batch_matmul;
 void ik_scalar_batch_matmul(const ik_step *step, uint8_t *arena);
 
+// MARK: Recurrent layers; `second` is their state
+
+typedef struct ik_svdf {
+    const float *feature, *time, *bias;  ///< [filter][input], [filter][memory], [unit]
+    const int8_t *feature_qs8;
+    const int16_t *time_qs16;
+    const int32_t *bias_qs32;
+    int64_t batches, inputs, units, rank, memory;
+    int32_t feature_multiplier, feature_shift, time_multiplier, time_shift;
+    float low, high;
+} ik_svdf;
+void ik_scalar_svdf_f32(const ik_step *step, uint8_t *arena);
+void ik_scalar_svdf_qs8(const ik_step *step, uint8_t *arena);
+
+/// Gates in the order input, forget, cell, output. What is left out is NULL.
+typedef struct ik_lstm {
+    const float *input[4], *recurrent[4], *peephole[4], *bias[4], *norm[4];
+    const float *projection, *projection_bias;
+    int64_t batches, times, inputs, units, outputs;
+    float cell_clip, projection_clip;
+    uint8_t is_time_major;
+} ik_lstm;
+/// State: output [batch][output], cell [batch][unit], room for four gates.
+void ik_scalar_lstm_f32(const ik_step *step, uint8_t *arena);
+
 // MARK: Pools and softmax, by ik_step.u.pool and .softmax
 
 void ik_scalar_average_pool_f32(const ik_step *step, uint8_t *arena);

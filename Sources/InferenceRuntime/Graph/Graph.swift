@@ -27,6 +27,8 @@ struct GraphTensor {
     var quantization: Quantization?
     /// The file's bytes that hold a constant's elements, exactly as many as the shape needs.
     var constant: Range<Int>?
+    /// Whether it is the state of a recurrent layer: zero at first, kept from run to run.
+    var isVariable = false
 
     /// Number of elements. The reader has proven that it does not overflow.
     var elementCount: Int { shape.reduce(1, *) }
@@ -73,6 +75,8 @@ enum Operation: Equatable {
     case transposeConvolution(Window, activation: Activation)
     case resize(Resize)
     case batchMatrixProduct(transposesLeft: Bool, transposesRight: Bool)
+    case svdf(rank: Int, activation: Activation)
+    case lstm(LSTMOptions)
     case variableHandle(name: String)
     case readVariable
     case assignVariable

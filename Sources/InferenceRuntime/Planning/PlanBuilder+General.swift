@@ -32,6 +32,9 @@ extension PlanBuilder {
         case .batchMatrixProduct(let left, let right):
             try lowerBatchMatrixProduct(
                 node, index, transposesLeft: left, transposesRight: right)
+        case .svdf(let rank, let activation):
+            try lowerSVDF(node, index, rank: rank, activation)
+        case .lstm(let options): try lowerLSTM(node, index, options)
         case .cast: try lowerCast(node, index)
         case .quantize, .dequantize: return try lowerChangeOfScale(node, index)
         case .averagePool(let window, let kernel, let activation)

@@ -18,6 +18,18 @@ extension TFLiteOptions {
         case "ARG_MAX": return .argumentOfExtreme(isMinimum: false)
         case "ARG_MIN": return .argumentOfExtreme(isMinimum: true)
         case "CAST": return .cast
+        case "SVDF": return .svdf(rank: try number(0), activation: try activation(1))
+        case "UNIDIRECTIONAL_SEQUENCE_LSTM":
+            let code = try table?.integer(0, default: Int8(0)) ?? 0
+            guard code == 4 else { throw form("activation \(code) is not supported") }
+            let cellClip = try table?.float(1, default: 0) ?? 0
+            let projectionClip = try table?.float(2, default: 0) ?? 0
+            guard cellClip >= 0, projectionClip >= 0, try !flag(5) else {
+                throw form("clips of \(cellClip) and \(projectionClip), or diagonal weights")
+            }
+            return .lstm(
+                LSTMOptions(
+                    cellClip: cellClip, projectionClip: projectionClip, isTimeMajor: try flag(3)))
         case "RESIZE_BILINEAR":
             return .resize(
                 Resize(
