@@ -1,21 +1,25 @@
 /// A piece of the arena and the steps between which its contents matter.
-struct ArenaRequest: Equatable {
+package struct ArenaRequest: Equatable {
     /// Bytes; rounded up to 64 when placed.
-    var byteCount: Int
+    package var byteCount: Int
     /// First step that writes it, or −1 when it is filled before the first run.
-    var first: Int
+    package var first: Int
     /// Last step that reads it; `Int.max` when it is read after the last step.
-    var last: Int
+    package var last: Int
+
+    package init(byteCount: Int, first: Int, last: Int) {
+        (self.byteCount, self.first, self.last) = (byteCount, first, last)
+    }
 }
 
 /// Places pieces of memory so that two that are alive at the same step never overlap.
-enum ArenaPlanner {
+package enum ArenaPlanner {
     /// - Returns: the offset of each request, multiples of 64, and the arena's size.
     /// - Throws: `arenaTooLarge`.
     /// - Complexity: O(n²) in the number of requests, which `ModelLimits` bounds.
     /// - Source: greedy by size, Pisarchyk and Lee, "Efficient Memory Management for Deep Neural
     ///   Net Inference" (2020), section 5.2.
-    static func place(
+    package static func place(
         _ requests: [ArenaRequest], limit: Int
     ) throws(ModelError) -> (offsets: [Int], byteCount: Int) {
         var offsets = [Int](repeating: 0, count: requests.count)

@@ -19,6 +19,15 @@ internal import CInferenceKernels
         var storage: Int
         var view: ik_tensor
         var border: Border
+
+        /// The same elements as a single row; for a tensor without borders.
+        var asOneRow: Layout {
+            var layout = self
+            layout.view.width *= view.height * view.batches
+            layout.view.height = 1
+            layout.view.batches = 1
+            return layout
+        }
     }
 
     /// A step whose tensors' offsets are still relative to their storages.
@@ -328,6 +337,12 @@ internal import CInferenceKernels
     mutating func appendCopy(
         from input: Layout, to output: Layout, element: Int, _ node: Int
     ) throws(ModelError) {
+        var (input, output) = (input, output)
+        // What lies in one piece is copied in one piece.
+        if input.border == Border(), output.border == Border() {
+            input = input.asOneRow
+            output = output.asOneRow
+        }
         var step = unsafe ik_step()
         unsafe step.run = kernels.copy
         unsafe step.u.element_bytes = Int64(element)
