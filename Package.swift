@@ -47,7 +47,10 @@ let package = Package(
         // System libraries: one module a library, touched by one Swift file each.
         .systemLibrary(
             name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
-        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
         // C and C++ of our own.
@@ -65,9 +68,10 @@ let package = Package(
         .target(
             name: "EdgeAgent",
             dependencies: [
-                "InferenceRuntime", "SensorIO", "CYAML", "CLinuxShims",
+                "InferenceRuntime", "SensorIO", "CYAML", "CCrypto", "CLinuxShims",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swift),
         .executableTarget(
@@ -85,13 +89,16 @@ let package = Package(
             path: "Benchmarks/inference/runner", swiftSettings: testSwift),
 
         // Tests.
+        .target(
+            name: "CAllocationCounter", path: "Tests/CAllocationCounter", cSettings: c),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: testSwift),
         .testTarget(
             name: "InferenceRuntimeTests",
             dependencies: ["InferenceRuntime", "CInferenceKernels", "TestSupport"],
             resources: [.copy("Fixtures")], swiftSettings: testSwift),
         .testTarget(
-            name: "SensorIOTests", dependencies: ["SensorIO", "TestSupport"],
+            name: "SensorIOTests",
+            dependencies: ["SensorIO", "TestSupport", "CAllocationCounter"],
             swiftSettings: testSwift),
         .testTarget(
             name: "EdgeAgentTests", dependencies: ["EdgeAgent", "TestSupport"],

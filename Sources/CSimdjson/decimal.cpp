@@ -1,5 +1,5 @@
-// Plain-text numbers: from_chars knows no locale and allocates nothing, but it also takes what this must not (nan) and
-// refuses what this must take (a plus sign), so the grammar is checked here.
+// Plain-text numbers: from_chars knows no locale and allocates nothing, but it also takes what this
+// must not (nan) and refuses what this must take (a plus sign), so the grammar is checked here.
 
 #include <charconv>
 #include <cstring>
@@ -46,8 +46,8 @@ ejs_status ejs_parse_decimal(const char *bytes, size_t count, double *number) {
     double magnitude = 0;
     const std::from_chars_result result = std::from_chars(digits, end, magnitude);
     if (result.ec == std::errc::result_out_of_range) {
-        // Too small is zero, too large is not a number that anyone measured. from_chars does not say which; the text
-        // does: a value below 1 has a negative decimal exponent.
+        // Too small is zero, too large is not a number that anyone measured. from_chars does not
+        // say which; the text does: a value below 1 has a negative decimal exponent.
         long exponent = 0, place = 0;
         bool is_zero = true;
         const char *q = digits;

@@ -19,8 +19,9 @@ namespace ejs {
 
 namespace od = simdjson::ondemand;
 
-// The document is parsed between brackets that stand in the buffer around it. The root then always is an array, which
-// spares the special cases (and 1 kB of copying) that on-demand has for scalar documents; one element is one document.
+// The document is parsed between brackets that stand in the buffer around it. The root then always
+// is an array, which spares the special cases (and 1 kB of copying) that on-demand has for scalar
+// documents; one element is one document.
 constexpr size_t kOpening = 1, kClosing = 1;
 
 inline ejs_status status_of(simdjson::error_code error) noexcept {
@@ -44,8 +45,9 @@ public:
         buffer_.reset(new (std::nothrow) char[whole + simdjson::SIMDJSON_PADDING]);
         if (!buffer_) return EJS_NO_MEMORY;
         maximum_bytes_ = maximum_bytes;
-        // Two levels more: the brackets, and the level that on-demand counts for the document.
-        return status_of(parser_.allocate(whole, maximum_depth + 2));
+        // More levels than the content may have: the brackets, the one that on-demand counts for the
+        // document, and the ones that it enters before it is told to stop.
+        return status_of(parser_.allocate(whole, maximum_depth + 4));
     }
 
     // Copies the document in and finds its tokens (UTF-8 and quotes are checked here).
@@ -61,7 +63,8 @@ public:
             parser_.iterate(text, whole, whole + simdjson::SIMDJSON_PADDING).get(document));
     }
 
-    // Whether the outer brackets were closed by our own one: content that closes them itself has more after it.
+    // Whether the outer brackets were closed by our own one: content that closes them itself has
+    // more after it.
     static bool is_at_end(od::document &document) noexcept {
         return document.current_location().error() == simdjson::OUT_OF_BOUNDS;
     }

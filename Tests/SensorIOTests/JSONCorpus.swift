@@ -1,6 +1,7 @@
 import TestSupport
 
-/// Documents for differential tests: generated ones, and the same with a byte changed, lost or doubled.
+/// Documents for differential tests: generated ones, and the same with a byte changed, lost or
+/// doubled.
 struct JSONCorpus {
     private var generator: SeededGenerator
 

@@ -147,7 +147,8 @@ struct JSONValueTests {
         case .bool(let bool): (reference as? NSNumber)?.boolValue == bool
         case .integer(let integer): (reference as? NSNumber)?.int64Value == integer
         case .number(let number):
-            // Foundation keeps some numbers as decimals, whose conversion to double is off by an ulp or two.
+            // Foundation keeps some numbers as decimals, whose conversion to double is off by an
+            // ulp or two.
             (reference as? NSNumber).map { abs($0.doubleValue - number) <= 4 * number.ulp } ?? false
         case .string(let string):
             (reference as? String).map { Array($0.utf8) == Array(string.utf8) } ?? false

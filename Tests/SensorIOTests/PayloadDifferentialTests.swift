@@ -26,7 +26,8 @@ struct PayloadDifferentialTests {
             switch decoder.decode(bytes) {
             case .samples:
                 if reference == nil {
-                    // JSON has no bound for numbers; Foundation refuses what no double holds, also where nobody asks for it.
+                    // JSON has no bound for numbers; Foundation refuses what no double holds, also
+                    // where nobody asks for it.
                     #expect(throws: JSONError.self, label) { try JSONValue(parsing: bytes) }
                     continue
                 }
@@ -68,8 +69,9 @@ struct PayloadDifferentialTests {
                 }
             }
             guard let value, !(value is NSNull) else { continue }
-            // Foundation calls true and false numbers too; the first wrong type ends the comparison.
-            guard let number = value as? NSNumber, CFNumberIsNumber(number) else {
+            // Foundation calls true and false numbers too; the first wrong type ends the
+            // comparison.
+            guard let number = value as? NSNumber, isNumber(number) else {
                 #expect(outcome == .rejected(.wrongType), label)
                 return
             }
@@ -86,7 +88,7 @@ struct PayloadDifferentialTests {
             label)
     }
 
-    private func CFNumberIsNumber(_ number: NSNumber) -> Bool {
+    private func isNumber(_ number: NSNumber) -> Bool {
         // swift-corelibs-foundation makes booleans with the type encoding "c".
         String(cString: number.objCType) != "c"
     }

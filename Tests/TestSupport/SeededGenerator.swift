@@ -1,4 +1,5 @@
-/// SplitMix64: the same numbers for the same seed on every machine, so that a failure can be run again.
+/// SplitMix64: the same numbers for the same seed on every machine, so that a failure can be run
+/// again.
 package struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 

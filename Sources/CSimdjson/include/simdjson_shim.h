@@ -1,11 +1,12 @@
 #pragma once
 // JSON through simdjson, in C. Two readers:
 //
-// - `ejs_payload`: values at paths compiled beforehand, for messages. Validates the whole document, allocates nothing
-//   after `ejs_payload_prepare`.
+// - `ejs_payload`: values at paths compiled beforehand, for messages. Validates the whole document,
+//   allocates nothing after `ejs_payload_prepare`.
 // - `ejs_tree`: a whole document as a flat list of nodes, for files.
 //
-// No function throws or ends the process, whatever the bytes are. A reader belongs to one thread at a time.
+// No function throws or ends the process, whatever the bytes are. A reader belongs to one thread at
+// a time.
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,8 +58,9 @@ ejs_payload *ejs_payload_create(size_t maximum_bytes, size_t maximum_depth,
                                 size_t maximum_samples);
 void ejs_payload_destroy(ejs_payload *reader);
 
-/// Adds the path of the next slot: `count` keys one after the other in `keys`, with their `lengths`. No components: the
-/// document itself (a scalar). No path may be added twice, or lead through another one. Before `ejs_payload_prepare`.
+/// Adds the path of the next slot: `count` keys one after the other in `keys`, with their
+/// `lengths`. No components: the document itself (a scalar). No path may be added twice, or lead
+/// through another one. Before `ejs_payload_prepare`.
 ejs_status ejs_payload_add_path(ejs_payload *reader, const char *keys, const size_t *lengths,
                                 size_t count);
 
@@ -69,13 +71,15 @@ ejs_status ejs_payload_prepare(ejs_payload *reader);
 ejs_status ejs_payload_read(ejs_payload *reader, const void *bytes, size_t count,
                             size_t *samples);
 
-/// The slots of the first sample, then those of the second, and so on, as `ejs_payload_read` left them.
+/// The slots of the first sample, then those of the second, and so on, as `ejs_payload_read` left
+/// them.
 const ejs_reading *ejs_payload_readings(const ejs_payload *reader);
 
 // MARK: Text scalars
 
-/// Reads a decimal number that fills `bytes`, by the grammar [+-]digits[.digits][e[+-]digits], digits on one side of the
-/// point at least. EJS_OK, EJS_NOT_FINITE (also for nan, inf, infinity in any case), EJS_SYNTAX.
+/// Reads a decimal number that fills `bytes`, by the grammar [+-]digits[.digits][e[+-]digits],
+/// digits on one side of the point at least. EJS_OK, EJS_NOT_FINITE (also for nan, inf, infinity in
+/// any case), EJS_SYNTAX.
 ejs_status ejs_parse_decimal(const char *bytes, size_t count, double *number);
 
 // MARK: Trees
@@ -103,8 +107,8 @@ typedef struct {
 
 typedef struct ejs_tree ejs_tree;
 
-/// Reads a document into nodes, depth first. `*status` says why there is none (NULL), `*offset` the byte where, or
-/// SIZE_MAX if that is not known.
+/// Reads a document into nodes, depth first. `*status` says why there is none (NULL), `*offset` the
+/// byte where, or SIZE_MAX if that is not known.
 ejs_tree *ejs_tree_create(const void *bytes, size_t count, size_t maximum_depth,
                           ejs_status *status, size_t *offset);
 void ejs_tree_destroy(ejs_tree *tree);

@@ -13,6 +13,8 @@ package struct SystemdNotifier: Sendable {
         case stopping
         case status(String)
         case watchdog
+        /// More time to become ready.
+        case extendTimeout(microseconds: UInt64)
 
         var text: String {
             switch self {
@@ -20,6 +22,7 @@ package struct SystemdNotifier: Sendable {
             case .stopping: "STOPPING=1"
             case .status(let line): "STATUS=\(line)"
             case .watchdog: "WATCHDOG=1"
+            case .extendTimeout(let microseconds): "EXTEND_TIMEOUT_USEC=\(microseconds)"
             }
         }
     }
@@ -55,7 +58,8 @@ package struct SystemdNotifier: Sendable {
         }
         let length = socklen_t(
             MemoryLayout<sa_family_t>.size + socketPath.count + (socketPath[0] == 0x40 ? 0 : 1))
-        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let descriptor = socket(
+            AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
         let bytes = Array(messages.map(\.text).joined(separator: "\n").utf8)

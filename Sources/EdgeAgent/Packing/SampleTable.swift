@@ -48,7 +48,9 @@ package struct SampleTable {
     package init(path: String, channels: [String]) throws(SampleTableError) {
         channelCount = channels.count
         let text = try Self.read(path)
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)[...]
+        // By bytes: a Character would be the pair of carriage return and line feed.
+        var lines = text.utf8.split(separator: 0x0A, omittingEmptySubsequences: false)
+            .map { Substring($0) }[...]
         guard let header = lines.popFirst(), !header.isEmpty else { throw .empty(path: path) }
         let separator: Character = [";", "\t"].first { header.contains($0) } ?? ","
         let names = Self.fields(header, separator)
@@ -93,7 +95,7 @@ package struct SampleTable {
     }
 
     private static func fields(_ line: Substring, _ separator: Character) -> [String] {
-        let line = line.last == "\r" ? line.dropLast() : line
+        let line = line.utf8.last == 0x0D ? line.dropLast() : line
         return line.split(separator: separator, omittingEmptySubsequences: false).map { field in
             var field = field
             while field.first == " " { field = field.dropFirst() }
@@ -124,7 +126,9 @@ package struct SampleTable {
             }
         }
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw .notUTF8(path: path) }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw .notUTF8(path: path)
+        }
         return text
     }
 }

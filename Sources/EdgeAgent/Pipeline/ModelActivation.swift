@@ -70,7 +70,9 @@ package enum ModelActivation {
 
     private static func floats(_ bytes: [UInt8]) -> [Float] {
         unsafe bytes.withUnsafeBytes { raw in
-            (0..<(raw.count / 4)).map { unsafe raw.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self) }
+            (0..<(raw.count / 4)).map {
+                unsafe raw.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self)
+            }
         }
     }
 

@@ -12,7 +12,9 @@ extension Pipeline {
         let limit = settings.budgetNanoseconds / 2
         while lane.hasRoom(forBytes: roomBytes), let due = bank.nextDue() {
             evaluate(due)
-            if settings.onOverrun != .evaluate, MonotonicClock.nanoseconds &- start > limit { break }
+            if settings.onOverrun != .evaluate, MonotonicClock.nanoseconds &- start > limit {
+                break
+            }
         }
     }
 
@@ -122,7 +124,9 @@ extension Pipeline {
 
     /// Publishes a change of the alert `evaluation-failed`.
     private func reportFailure(_ isFailure: Bool, now: AlarmInstant) {
-        guard let transition = AlertTransition(failures.record(isFailure: isFailure)) else { return }
+        guard let transition = AlertTransition(failures.record(isFailure: isFailure)) else {
+            return
+        }
         publishAgentAlert(
             .evaluationFailed, transition, value: Double(failures.failures), limit: 0)
     }

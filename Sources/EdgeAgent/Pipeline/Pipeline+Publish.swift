@@ -36,7 +36,8 @@ extension Pipeline {
         header.contentType = .cloudEventsJSON
         unsafe submitEvent(settings.topics.alerts, subject, written, header)
 
-        let state = unsafe events.writeState(after: event, subject: subject, model: model.eventModel)
+        let state = unsafe events.writeState(
+            after: event, subject: subject, model: model.eventModel)
         header = self.header(.alert, sequence: lane.makeSequence())
         header.contentType = .json
         header.isRetained = true
@@ -167,7 +168,6 @@ extension Pipeline {
     // MARK: - The sessions' states
 
     func sensorsChanged(_ state: MQTTSessionState) {
-        metrics.set(.sensorsConnected, isConnected(state) ? 1 : 0)
         notices.post(.sensors(state))
     }
 

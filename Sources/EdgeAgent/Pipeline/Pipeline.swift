@@ -192,6 +192,7 @@ package final class Pipeline {
             drainedAt = MonotonicClock.nanoseconds
             evaluateDueWindows()
         }
+        metrics.set(.sensorsConnected, sensors.isReady ? 1 : 0)
         tick(now: MonotonicClock.nanoseconds)
         alertSession?.flush()
         lane.flush()

@@ -10,12 +10,16 @@ package enum PipelineError: Error, CustomStringConvertible {
     case scorer(ScorerError)
     case alarm(AlarmRuleError)
     case model(ModelError)
+    /// No engine here runs models of this format.
+    case runtimeUnavailable(BundleManifest.Runtime)
     /// The model takes or gives another number of values than the bundle says.
     case tensorSize(name: String, expected: Int, actual: Int)
     /// A bundle's model has one input and one output.
     case tensorCount(name: String, actual: Int)
     /// The model's answer to a golden input is not the expected one.
     case goldenMismatch(vector: Int, output: Int, expected: String, actual: String)
+    /// A golden vector has a value that the model's tensors cannot hold.
+    case goldenNotRepresentable(vector: Int)
     /// The model is slower on this box than its share of the budget.
     /// - Units: nanoseconds
     case tooSlow(p99: UInt64, limit: UInt64)
@@ -29,6 +33,7 @@ package enum PipelineError: Error, CustomStringConvertible {
         case .scorer(let error): "\(error)"
         case .alarm(let error): "\(error)"
         case .model(let error): "\(error)"
+        case .runtimeUnavailable(let runtime): "this agent does not run \(runtime.rawValue) models"
         case .tensorSize(let name, let expected, let actual):
             "the \(name) of the model has \(actual) values, the bundle says \(expected)"
         case .tensorCount(let name, let actual):
@@ -36,6 +41,8 @@ package enum PipelineError: Error, CustomStringConvertible {
         case .goldenMismatch(let vector, let output, let expected, let actual):
             "golden vector \(vector): output \(output) is \(actual), expected \(expected): "
                 + "the model file is not the one the bundle was made for, or this box computes wrongly"
+        case .goldenNotRepresentable(let vector):
+            "golden vector \(vector): a value does not fit the type of the model's tensor"
         case .tooSlow(let p99, let limit):
             "inference takes \(microseconds(p99)) at the 99th percentile on this box, more than its "
                 + "share of the budget, \(microseconds(limit)): give the pipeline a larger budget or "
@@ -43,5 +50,7 @@ package enum PipelineError: Error, CustomStringConvertible {
         }
     }
 
-    private func microseconds(_ nanoseconds: UInt64) -> String { "\((nanoseconds + 500) / 1000) µs" }
+    private func microseconds(_ nanoseconds: UInt64) -> String {
+        "\((nanoseconds + 500) / 1000) µs"
+    }
 }

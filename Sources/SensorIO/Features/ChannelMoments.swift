@@ -9,10 +9,12 @@ struct ChannelMoments {
     /// Σ(x - mean)⁴ / n
     private var fourth = 0.0
     private var slope = 0.0
-    /// Decided by the values themselves: rounding of the mean must not make deviations out of nothing.
+    /// Decided by the values themselves: rounding of the mean must not make deviations out of
+    /// nothing.
     private var isConstant: Bool { minimum == maximum }
 
-    /// - Parameter values: Finite, not empty, each exactly a float. Then no sum of squares or fourth powers overflows.
+    /// - Parameter values: Finite, not empty, each exactly a float. Then no sum of squares or
+    ///   fourth powers overflows.
     init(of values: UnsafeMutableBufferPointer<Double>, withDeviations: Bool) {
         let count = values.count
         let whole = count & ~3
@@ -27,8 +29,8 @@ struct ChannelMoments {
                 values[index], values[index + 1], values[index + 2], values[index + 3])
             sums += four
             squares += four * four
-            lows = pointwiseMin(lows, four)
-            highs = pointwiseMax(highs, four)
+            lows.replace(with: four, where: four .< lows)
+            highs.replace(with: four, where: four .> highs)
             index += 4
         }
         var sum = sums.sum()
@@ -105,7 +107,8 @@ struct ChannelMoments {
         let n = Double(count)
         variance = second / n
         fourth = fourthSum / n
-        // Σ(i - centre)² for i = 0..<n is n(n² - 1)/12; n is at least 2 here, as one sample is constant.
+        // Σ(i - centre)² for i = 0..<n is n(n² - 1)/12; n is at least 2 here, as one sample is
+        // constant.
         slope = product / (n * (n * n - 1) / 12)
     }
 }

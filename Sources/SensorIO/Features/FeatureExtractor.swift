@@ -1,11 +1,14 @@
 /// Computes what a model is fed from a window's rows.
 ///
-/// All arithmetic is in double precision, mean before deviations (two passes), and rounded once, at the end. Results beyond a
-/// float's range saturate: no feature is ever infinite, or NaN for finite samples.
+/// All arithmetic is in double precision, mean before deviations (two passes), and rounded once, at
+/// the end. Results beyond a float's range saturate: no feature is ever infinite, or NaN for finite
+/// samples.
 /// - Shape: raw: [time, channel]; statistics: [channel, statistic]; both row-major.
 /// - Source: the formulas are at `FeatureStatistic`.
 /// - Thread: one at a time.
-@safe  // Buffers are allocated in init, indexed below the counts they were made with, freed in deinit.
+// Safe: buffers are allocated in init, indexed below the counts they were made with, and freed in
+// deinit.
+@safe
 package final class FeatureExtractor {
     package let features: FeatureDescription
     package let samples: Int
@@ -119,11 +122,13 @@ package final class FeatureExtractor {
             return
         }
         let channels = channelCount
+        let offsets = unsafe offsets
+        let scales = unsafe scales
         var index = 0
         while index < run.count {
             for channel in 0..<channels {
-                unsafe output[start + index + channel] = normalized(
-                    Double(run[index + channel]), entry: channel)
+                unsafe output[start + index + channel] = Self.rounded(
+                    (Double(run[index + channel]) - offsets[channel]) / scales[channel])
             }
             index += channels
         }
@@ -142,16 +147,22 @@ package final class FeatureExtractor {
 
     @inline(__always)
     private func normalized(_ value: Double, entry: Int) -> Float {
-        let scaled = isNormalized ? unsafe (value - offsets[entry]) / scales[entry] : value
-        let limit = Float.greatestFiniteMagnitude
-        return min(max(Float(scaled), -limit), limit)
+        Self.rounded(isNormalized ? unsafe (value - offsets[entry]) / scales[entry] : value)
+    }
+
+    @inline(__always)
+    private static func rounded(_ value: Double) -> Float {
+        let rounded = Float(value)
+        if rounded.isFinite { return rounded }
+        return value < 0 ? -.greatestFiniteMagnitude : .greatestFiniteMagnitude
     }
 }
 
 extension FeatureDescription {
     /// How many features a window of that shape has.
     ///
-    /// - Throws: `FeatureError`, if the description is empty, has a statistic twice, or there are too many.
+    /// - Throws: `FeatureError`, if the description is empty, has a statistic twice, or there are
+    ///   too many.
     package func count(samples: Int, channelCount: Int) throws(FeatureError) -> Int {
         var perChannel = samples
         if case .statistics(let statistics) = self {
@@ -170,7 +181,8 @@ extension FeatureDescription {
         return count
     }
 
-    /// The names of all features in their order: `vibration.rms`, or `vibration[3]` for the sample at index 3 of a raw window.
+    /// The names of all features in their order: `vibration.rms`, or `vibration[3]` for the sample
+    /// at index 3 of a raw window.
     package func names(channels: [ChannelDescription], samples: Int) -> [String] {
         switch self {
         case .raw:

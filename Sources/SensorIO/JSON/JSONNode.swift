@@ -1,4 +1,5 @@
-/// A value together with its place in the document: reads with types, and errors that name the path.
+/// A value together with its place in the document: reads with types, and errors that name the
+/// path.
 ///
 /// ```swift
 /// let root = JSONNode(try JSONValue(parsing: bytes))

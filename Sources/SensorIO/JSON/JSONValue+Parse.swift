@@ -3,11 +3,11 @@ internal import CSimdjson
 extension JSONValue {
     /// Reads a document, all of it: what follows the value must be white space.
     ///
-    /// Strict: RFC 8259 and valid UTF-8, no byte order mark, no key twice in one object, no number beyond the range
-    /// of a double. An integer beyond `Int64` becomes a `.number`.
+    /// Strict: RFC 8259 and valid UTF-8, no byte order mark, no key twice in one object, no number
+    /// beyond the range of a double. An integer beyond `Int64` becomes a `.number`.
     ///
-    /// - Throws: `JSONError`: `.empty`, `.tooLarge`, `.tooDeep`, `.notUTF8`, `.syntax`, `.numberOutOfRange`,
-    ///   `.duplicateKey`, `.outOfMemory`.
+    /// - Throws: `JSONError`: `.empty`, `.tooLarge`, `.tooDeep`, `.notUTF8`, `.syntax`,
+    ///   `.numberOutOfRange`, `.duplicateKey`, `.outOfMemory`.
     package init(
         parsing bytes: UnsafeRawBufferPointer, limits: Limits = Limits()
     ) throws(JSONError) {

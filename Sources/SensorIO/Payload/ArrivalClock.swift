@@ -4,11 +4,12 @@ package struct ArrivalClock: Sendable, Equatable {
     package var monotonicNanoseconds: UInt64
     /// CLOCK_REALTIME since 1970.
     package var wallNanoseconds: Int64
-    /// Whether the wall clock can be believed. While it cannot, payload timestamps are only checked against
-    /// `plausibleWallNanoseconds`.
+    /// Whether the wall clock can be believed. While it cannot, payload timestamps are only checked
+    /// against `plausibleWallNanoseconds`.
     package var isWallSynchronised: Bool
 
-    /// 2000-01-01 up to 2200-01-01: the times that a payload may claim at all. Sums of two fit Int64's differences.
+    /// 2000-01-01 up to 2200-01-01: the times that a payload may claim at all. Sums of two fit
+    /// Int64's differences.
     package static let plausibleWallNanoseconds: ClosedRange<Int64> =
         946_684_800_000_000_000...7_258_118_400_000_000_000
 

@@ -1,4 +1,5 @@
-/// Numbers since 1970, read from their decimal text: a double has no nanoseconds left at today's date.
+/// Numbers since 1970, read from their decimal text: a double has no nanoseconds left at today's
+/// date.
 package enum EpochTimestamp {
     /// Reads `digits[.digits][e[±]digits]` in units of 10^`-unitDigits` seconds.
     ///
@@ -50,7 +51,8 @@ package enum EpochTimestamp {
         return isNegative ? -magnitude : magnitude
     }
 
-    /// The exponent at the end of `text`, bounded to ±10 000, or `nil` if that is not what stands there.
+    /// The exponent at the end of `text`, bounded to ±10 000, or `nil` if that is not what stands
+    /// there.
     private static func exponent(_ text: UnsafeRawBufferPointer, from start: Int) -> Int? {
         var position = start
         guard unsafe text[position] | 0x20 == UInt8(ascii: "e") else { return nil }

@@ -1,9 +1,11 @@
 /// Turns payloads into rows of readings with their time.
 ///
-/// Prepared once, then allocation-free. A message is decoded with `decode`, its samples are read with `sample(_:)`;
-/// a document that is not sound as a whole gives no samples at all.
+/// Prepared once, then allocation-free. A message is decoded with `decode`, its samples are read
+/// with `sample(_:)`; a document that is not sound as a whole gives no samples at all.
 /// - Thread: one at a time.
-@safe  // The row is allocated in init with channelCount entries, indexed below that, and freed in deinit.
+// Safe: the row is allocated in init with channelCount entries, indexed below that, and freed in
+// deinit.
+@safe
 package final class PayloadDecoder {
     /// What a message holds.
     package enum PayloadOutcome: Equatable {
@@ -21,7 +23,8 @@ package final class PayloadDecoder {
 
     package let channelCount: Int
     package let timeAxis: SampleTimeAxis
-    /// The values of the sample read last, in the channels' order; NaN where the message had no such channel.
+    /// The values of the sample read last, in the channels' order; NaN where the message had no
+    /// such channel.
     package let row: UnsafeMutableBufferPointer<Float>
     /// The channel at fault in the last rejection of a sample, if it was one channel's fault.
     package private(set) var rejectedChannel: Int?
@@ -54,7 +57,8 @@ package final class PayloadDecoder {
 
     /// Prepares for payloads of this kind and the channels of a model.
     ///
-    /// - Throws: `PayloadDescriptionError`, if the two do not fit each other or a limit is out of range.
+    /// - Throws: `PayloadDescriptionError`, if the two do not fit each other or a limit is out of
+    ///   range.
     package init(
         _ description: PayloadDescription, channels: [ChannelDescription]
     ) throws(PayloadDescriptionError) {
@@ -89,7 +93,8 @@ package final class PayloadDecoder {
     /// Takes a message in; its samples can be read until the next one.
     ///
     /// - Parameters:
-    ///   - channelName: What the topic captured as the channel's name; only looked at if the description says so.
+    ///   - channelName: What the topic captured as the channel's name; only looked at if the
+    ///     description says so.
     ///   - clock: What the clocks said when the message was read.
     package func decode(
         _ payload: UnsafeRawBufferPointer, channelName: UnsafeRawBufferPointer? = nil,
@@ -189,7 +194,8 @@ package final class PayloadDecoder {
             guard timestampUnit != .rfc3339 else { return .rejected(.timestampInvalid) }
             parsed = unsafe EpochTimestamp.nanoseconds(text, unitDigits: timestampUnit.digits)
         case .string(let text):
-            // Numbers in quotes too: what JavaScript sends when a number would lose its nanoseconds.
+            // Numbers in quotes too: what JavaScript sends when a number would lose its
+            // nanoseconds.
             parsed =
                 timestampUnit == .rfc3339
                 ? unsafe RFC3339Timestamp.nanoseconds(text)

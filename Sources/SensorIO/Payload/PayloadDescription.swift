@@ -1,4 +1,5 @@
-/// How a message becomes readings: its format, where the channels and the time stand, and its limits.
+/// How a message becomes readings: its format, where the channels and the time stand, and its
+/// limits.
 package struct PayloadDescription: Sendable, Equatable {
     package var format: PayloadFormat
     package var channels: PayloadChannels
@@ -48,7 +49,8 @@ package enum PayloadFormat: String, Sendable, Equatable, CaseIterable {
 package enum PayloadChannels: Sendable, Equatable {
     /// Objects: each channel is the key of its own name at the top of the object.
     case byName
-    /// Objects: each channel has a path. Fields of channels that the model does not use are ignored.
+    /// Objects: each channel has a path. Fields of channels that the model does not use are
+    /// ignored.
     case fields([PayloadField])
     /// The topic's capture of this name says which channel the one value belongs to. `value` is the
     /// path to it in an object; `nil` for scalars.

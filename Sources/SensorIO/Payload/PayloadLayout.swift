@@ -1,4 +1,5 @@
-/// Which path becomes which slot of the reader; everything about a description that can be wrong is found here.
+/// Which path becomes which slot of the reader; everything about a description that can be wrong is
+/// found here.
 struct PayloadLayout {
     /// Objects: the channels in their order (or the one value), then the timestamp. Scalars: none.
     private(set) var paths: [PayloadPath] = []

@@ -1,7 +1,8 @@
 /// The way to a value in a JSON document: `motor.bearing.temperature`, `acceleration.0`.
 ///
-/// Components are separated by dots. `\.` is a dot that belongs to a key and `\\` a backslash. A component
-/// that is a decimal number without leading zeros also selects the element of an array (from 0).
+/// Components are separated by dots. `\.` is a dot that belongs to a key and `\\` a backslash. A
+/// component that is a decimal number without leading zeros also selects the element of an array
+/// (from 0).
 package struct PayloadPath: Sendable, Equatable, Hashable, CustomStringConvertible {
     /// Keys from the outside in; never empty, none of them empty.
     package let components: [String]

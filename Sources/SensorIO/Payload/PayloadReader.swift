@@ -18,7 +18,8 @@ struct PayloadReader: ~Copyable {
         case other
     }
 
-    /// Compiles paths into slots 0, 1, …; no path at all makes slot 0 the document itself, a scalar.
+    /// Compiles paths into slots 0, 1, …; no path at all makes slot 0 the document itself, a
+    /// scalar.
     ///
     /// - Throws: `.outOfMemory`.
     init(
@@ -73,7 +74,8 @@ struct PayloadReader: ~Copyable {
         case rejected(RejectionCause)
     }
 
-    /// The value of a slot of the document that `read` read last; texts are valid until the next `read`.
+    /// The value of a slot of the document that `read` read last; texts are valid until the next
+    /// `read`.
     ///
     /// - Parameters:
     ///   - sample: Below the number that `read` returned.

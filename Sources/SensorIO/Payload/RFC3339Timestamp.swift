@@ -1,11 +1,13 @@
 /// Timestamps as in `2026-11-21T09:30:00.25+01:00`.
 package enum RFC3339Timestamp {
-    /// Reads a date-time of RFC 3339, section 5.6: with an offset, which is what tells it from local time.
+    /// Reads a date-time of RFC 3339, section 5.6: with an offset, which is what tells it from
+    /// local time.
     ///
-    /// `T` and `Z` in either case, or one space between date and time. Fractions beyond the nanosecond are cut off. Second 60
-    /// is taken where a leap second can be (the last minute of a month in UTC) and, as POSIX time has no room for it,
-    /// is the first second of the next month.
-    /// - Returns: Nanoseconds since 1970, or `nil` if the text is no date-time; years that do not fit Int64 saturate.
+    /// `T` and `Z` in either case, or one space between date and time. Fractions beyond the
+    /// nanosecond are cut off. Second 60 is taken where a leap second can be (the last minute of a
+    /// month in UTC) and, as POSIX time has no room for it, is the first second of the next month.
+    /// - Returns: Nanoseconds since 1970, or `nil` if the text is no date-time; years that do not
+    ///   fit Int64 saturate.
     package static func nanoseconds(_ text: UnsafeRawBufferPointer) -> Int64? {
         guard text.count >= 20, text.count <= 64,
             let year = unsafe number(text, at: 0, digits: 4),

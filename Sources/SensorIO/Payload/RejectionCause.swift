@@ -1,11 +1,13 @@
-/// Why a message, or one sample of it, is not used. Counted by `RejectionLedger`; never stops a pipeline.
+/// Why a message, or one sample of it, is not used. Counted by `RejectionLedger`; never stops a
+/// pipeline.
 package enum RejectionCause: UInt8, Sendable, Equatable, CaseIterable {
     case empty
     case tooLarge
     case notJSON
     case notUTF8
     case tooDeep
-    /// JSON, but a string, boolean, object or array where a number belongs (or no object at the top).
+    /// JSON, but a string, boolean, object or array where a number belongs (or no object at the
+    /// top).
     case wrongType
     /// NaN or infinity, spelled out or by overflow of a single-precision float.
     case notFinite

@@ -1,10 +1,12 @@
 /// Counts rejections by cause and topic, and says at a bounded rate which of them to show.
 ///
-/// Sized when it is made; topics beyond its bound are counted together. Allocates nothing afterwards.
+/// Sized when it is made; topics beyond its bound are counted together. Allocates nothing
+/// afterwards.
 /// - Thread: one at a time.
 @safe  // The buffers are allocated in init, indexed below their counts, and freed in deinit.
 package final class RejectionLedger {
-    /// A rejection that is worth a line in the log: the first of its cause and topic, and then now and again.
+    /// A rejection that is worth a line in the log: the first of its cause and topic, and then now
+    /// and again.
     package struct Notice: Sendable, Equatable {
         package var cause: RejectionCause
         /// For `topic(at:)`; `otherTopics` for topics beyond the bound.
@@ -13,6 +15,16 @@ package final class RejectionLedger {
         package var count: UInt64
         /// How many of them have not been shown since the last notice of this cause and topic.
         package var suppressed: UInt64
+
+        /// Puts a notice together.
+        package init(
+            cause: RejectionCause, topicIndex: Int, count: UInt64, suppressed: UInt64
+        ) {
+            self.cause = cause
+            self.topicIndex = topicIndex
+            self.count = count
+            self.suppressed = suppressed
+        }
     }
 
     /// How often notices are given, all topics together and for one cause of one topic.

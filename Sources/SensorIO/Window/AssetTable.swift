@@ -1,7 +1,9 @@
 /// Asset keys with their slots, bounded: the asset that has been silent for longest makes room.
 ///
 /// - Thread: one at a time.
-@safe  // `links` is allocated in init with one entry a slot, indexed by slots of the table, and freed in deinit.
+// Safe: `links` is allocated in init with one entry a slot, indexed by slots of the table, and
+// freed in deinit.
+@safe
 struct AssetTable: ~Copyable {
     /// Where an asset stands.
     enum Lookup {

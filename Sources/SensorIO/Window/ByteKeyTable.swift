@@ -1,9 +1,10 @@
 internal import Glibc
 
-/// Keys that are bytes, each with a slot number: a bounded hash table that allocates only when it is made.
+/// Keys that are bytes, each with a slot number: a bounded hash table that allocates only when it
+/// is made.
 ///
-/// The whole key is kept and compared. The hash is SipHash with a seed of its own, so that nobody outside can choose keys
-/// that fall into one bucket.
+/// The whole key is kept and compared. The hash is SipHash with a seed of its own, so that nobody
+/// outside can choose keys that fall into one bucket.
 /// - Complexity: look-up, insertion and removal are O(1) on average, in the number of keys.
 @safe  // All buffers are allocated in init, indexed below their counts, and freed in deinit.
 package struct ByteKeyTable: ~Copyable {
@@ -87,7 +88,8 @@ package struct ByteKeyTable: ~Copyable {
         guard isUsed(slot) else { return }
         var hole = unsafe bucket(of: hashes[slot])
         while unsafe Int(buckets[hole]) != slot { hole = next(hole) }
-        // Move up what would otherwise not be found past the hole (Knuth, TAOCP 3, 6.4, algorithm R).
+        // Move up what would otherwise not be found past the hole (Knuth, TAOCP 3, 6.4, algorithm
+        // R).
         var bucket = next(hole)
         while unsafe buckets[bucket] >= 0 {
             let home = unsafe self.bucket(of: hashes[Int(buckets[bucket])])
@@ -125,7 +127,8 @@ package struct ByteKeyTable: ~Copyable {
     }
 
     private borrowing func hash(of key: UnsafeRawBufferPointer) -> UInt64 {
-        // Seeded for the process already; the table's own seed holds even where that is turned off for debugging.
+        // Seeded for the process already; the table's own seed holds even where that is turned off
+        // for debugging.
         var hasher = Hasher()
         hasher.combine(seed)
         unsafe hasher.combine(bytes: key)

@@ -1,10 +1,13 @@
-/// A complete window that waits for its evaluation: what the evaluation and an alert need to know of it.
+/// A complete window that waits for its evaluation: what the evaluation and an alert need to know
+/// of it.
 ///
 /// A plain value: `WindowBank.withRows(of:_:)` gives the samples as long as they are there.
 package struct DueWindow: Sendable, Equatable {
-    /// The asset's slot, below `AssetLimits.maximumAssets`; for `WindowBank.key(of:)` and the alarm's state.
+    /// The asset's slot, below `AssetLimits.maximumAssets`; for `WindowBank.key(of:)` and the
+    /// alarm's state.
     package let asset: Int
-    /// Changes when the slot is given to another asset: state kept beside the slot is then another asset's.
+    /// Changes when the slot is given to another asset: state kept beside the slot is then another
+    /// asset's.
     package let generation: UInt32
     /// On the bank's time axis.
     package let firstSampleNanoseconds: Int64
@@ -13,14 +16,16 @@ package struct DueWindow: Sendable, Equatable {
     package let arrivalNanoseconds: UInt64
     /// Windows of this asset that were due and replaced by newer ones since its last evaluation.
     package let coalesced: UInt32
-    /// Rows that the asset had written when the window was complete: tells whether the rows are still there.
+    /// Rows that the asset had written when the window was complete: tells whether the rows are
+    /// still there.
     let rowsWritten: UInt64
 }
 
 /// What became of a sample.
 package enum AppendOutcome: Sendable, Equatable {
     case accepted
-    /// Older than the newest sample of its asset (at a fixed rate: of each of its channels); dropped.
+    /// Older than the newest sample of its asset (at a fixed rate: of each of its channels);
+    /// dropped.
     case outOfOrder
     /// As old as the newest sample of its asset; dropped. Only with times from payloads.
     case duplicate

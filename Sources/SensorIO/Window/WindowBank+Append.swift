@@ -98,7 +98,7 @@ extension WindowBank {
                 // Ages only grow from here on, so none of the other slots has a row either.
                 let skipped = (time &- 1 &- next) / interval &+ 1
                 next = next &+ skipped &* interval
-                counters.incompleteSlots &+= UInt64(skipped)
+                counters.incompleteSlots &+= UInt64(clamping: skipped)
                 resetForGap(slot)
                 break
             }
@@ -114,7 +114,8 @@ extension WindowBank {
         return remainder == 0 ? time : time &- remainder &+ (time > 0 ? interval : 0)
     }
 
-    /// Begins the window anew, if it has begun; one that is due stays so until its rows are overwritten.
+    /// Begins the window anew, if it has begun; one that is due stays so until its rows are
+    /// overwritten.
     private func resetForGap(_ slot: Int) {
         guard unsafe assets[slot].missingRows < Int32(window.samples) else { return }
         counters.gapResets &+= 1

@@ -1,22 +1,28 @@
 /// The windows of all assets of a pipeline, and which of them are due.
 ///
-/// Everything is allocated when it is made. Each asset has a ring of rows; a window is the last `samples` rows when it is complete,
-/// and then after every `hop` rows. The ring has `hop - 1` rows more than a window, so a window that is due stays whole until the next one is.
+/// Everything is allocated when it is made. Each asset has a ring of rows; a window is the last
+/// `samples` rows when it is complete, and then after every `hop` rows. The ring has `hop - 1` rows
+/// more than a window, so a window that is due stays whole until the next one is.
 ///
 /// Times, where payloads give them:
-/// - A sample older than its asset's newest row is dropped as out of order, one as old as it as a duplicate (a redelivery).
-/// - If only older samples come for `clockRestartNanoseconds`, and at least `clockRestartSamples` of them, the sensor's
-///   clock has been set back: the window begins anew with them.
+/// - A sample older than its asset's newest row is dropped as out of order, one as old as it as a
+///   duplicate (a redelivery).
+/// - If only older samples come for `clockRestartNanoseconds`, and at least `clockRestartSamples`
+///   of them, the sensor's clock has been set back: the window begins anew with them.
 /// - Times of arrival never step back, and equal ones are two samples.
 ///
 /// A row per message: rows further apart than the maximum gap begin the window anew.
 ///
-/// A fixed rate: there is a slot at every multiple of the interval. A slot's row has the last observation of each channel that is
-/// not later than the slot. A slot is closed by the first observation later than it, of any channel. If a channel has none, or one older
-/// than the maximum age, the slot has no row, and the window begins anew: a window with a hole is not what the model
-/// has learnt. An observation that comes after its slot was closed still counts for the following ones.
+/// A fixed rate: there is a slot at every multiple of the interval. A slot's row has the last
+/// observation of each channel that is not later than the slot. A slot is closed by the first
+/// observation later than it, of any channel. If a channel has none, or one older than the maximum
+/// age, the slot has no row, and the window begins anew: a window with a hole is not what the model
+/// has learnt. An observation that comes after its slot was closed still counts for the following
+/// ones.
 /// - Thread: one at a time.
-@safe  // All buffers are allocated in init, indexed by slots below maximumAssets, and freed in deinit.
+// Safe: all buffers are allocated in init, indexed by slots below maximumAssets, and freed in
+// deinit.
+@safe
 package final class WindowBank {
     /// Where the asset of a sample is.
     package enum AssetOutcome: Sendable, Equatable {
@@ -32,14 +38,16 @@ package final class WindowBank {
     package let limits: AssetLimits
     package internal(set) var counters = WindowCounters()
 
-    /// How many older samples in a row, and for how long, tell a clock that was set back from late ones.
+    /// How many older samples in a row, and for how long, tell a clock that was set back from late
+    /// ones.
     package static let clockRestartSamples: UInt32 = 8
     package static let clockRestartNanoseconds: UInt64 = 10_000_000_000
     /// What all windows of a pipeline may need at most.
     package static let maximumBytes = 1 << 30
 
     struct Asset {
-        /// Rows written since the slot was given out; the ring position is this modulo the ring's length.
+        /// Rows written since the slot was given out; the ring position is this modulo the ring's
+        /// length.
         var rowsWritten: UInt64 = 0
         /// Rows that are still missing for the next complete window.
         var missingRows: Int32 = 0
@@ -111,8 +119,8 @@ package final class WindowBank {
         unsafe heldTimes.initialize(repeating: .min)
         unsafe dueList = .allocate(capacity: limits.maximumAssets)
         unsafe dueList.initialize(repeating: -1)
-        // The big ones are left as they are: a page that no asset needs costs nothing. They are read only
-        // where rows have been written.
+        // The big ones are left as they are: a page that no asset needs costs nothing. They are
+        // read only where rows have been written.
     }
 
     deinit {
@@ -126,7 +134,8 @@ package final class WindowBank {
 
     /// Finds or makes the slot of the asset that a valid sample belongs to.
     ///
-    /// Ask only for samples that have been decoded: a topic that sends rubbish must not take a place.
+    /// Ask only for samples that have been decoded: a topic that sends rubbish must not take a
+    /// place.
     package func asset(
         key: UnsafeRawBufferPointer, nowNanoseconds: UInt64
     ) -> AssetOutcome {
@@ -186,7 +195,8 @@ package final class WindowBank {
 
     /// Takes the window that has been due for longest off the list.
     ///
-    /// - Returns: Its description, or `nil` if none is due. Use its rows before the next sample is appended.
+    /// - Returns: Its description, or `nil` if none is due. Use its rows before the next sample is
+    ///   appended.
     package func nextDue() -> DueWindow? {
         while dueCount > 0 {
             let slot = unsafe Int(dueList[dueHead])

@@ -6,13 +6,15 @@ package struct WindowCounters: Sendable, Equatable {
     package var completedWindows: UInt64 = 0
     /// Complete windows that a newer one of the same asset replaced before they were evaluated.
     package var coalescedEvaluations: UInt64 = 0
-    /// Complete windows that were lost without a newer one: overwritten after a reset, or their asset evicted.
+    /// Complete windows that were lost without a newer one: overwritten after a reset, or their
+    /// asset evicted.
     package var abandonedEvaluations: UInt64 = 0
     /// Samples older than the newest one, dropped.
     package var outOfOrder: UInt64 = 0
     /// Samples with the time of the newest one, dropped.
     package var duplicates: UInt64 = 0
-    /// Windows that began anew because of a gap: between rows, or a channel too old at a fixed rate.
+    /// Windows that began anew because of a gap: between rows, or a channel too old at a fixed
+    /// rate.
     package var gapResets: UInt64 = 0
     /// Fixed rate: slots without a row because a channel was missing or too old.
     package var incompleteSlots: UInt64 = 0
@@ -31,8 +33,9 @@ package struct WindowCounters: Sendable, Equatable {
 package struct AssetLimits: Sendable, Equatable {
     /// - Range: 1...1 000 000
     package var maximumAssets: Int
-    /// An asset makes room for a new one after it has been silent for this long. While all are busy, a new one is refused: if
-    /// it displaced one of them, one asset too many would leave no window of any asset complete.
+    /// An asset makes room for a new one after it has been silent for this long. While all are
+    /// busy, a new one is refused: if it displaced one of them, one asset too many would leave no
+    /// window of any asset complete.
     package var minimumIdleNanoseconds: UInt64
     /// - Units: bytes
     /// - Range: 1...4096

@@ -30,8 +30,8 @@ package struct WindowDescription: Sendable, Equatable {
 package enum WindowAlignment: Sendable, Equatable {
     /// Each message is a row and has all channels.
     case perMessage
-    /// A row every interval, at multiples of it; each channel has its last observation, which may be
-    /// at most `maximumAgeNanoseconds` old.
+    /// A row every interval, at multiples of it; each channel has its last observation, which may
+    /// be at most `maximumAgeNanoseconds` old.
     /// - Range: both at least 1; the age at most 100 000 intervals
     case fixedRate(intervalNanoseconds: Int64, maximumAgeNanoseconds: Int64)
 }

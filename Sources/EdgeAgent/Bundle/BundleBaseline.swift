@@ -1,0 +1,99 @@
+package import SensorIO
+
+/// `baseline.json`: what features and scores looked like in training, as quantiles, to tell drift.
+package struct BundleBaseline: Sendable, Equatable {
+    package var windows: Int
+    package var probabilities: [Double]
+    /// Quantiles of each feature as the model is fed it, in the order of the features.
+    package var features: [NamedQuantiles]
+    /// Quantiles of the score.
+    package var score: [Double]
+
+    /// The quantiles of one feature.
+    package struct NamedQuantiles: Sendable, Equatable {
+        package var name: String
+        package var quantiles: [Double]
+
+        package init(name: String, quantiles: [Double]) {
+            self.name = name
+            self.quantiles = quantiles
+        }
+    }
+
+    package init(
+        windows: Int, probabilities: [Double], features: [NamedQuantiles], score: [Double]
+    ) {
+        self.windows = windows
+        self.probabilities = probabilities
+        self.features = features
+        self.score = score
+    }
+
+    /// Reads the file's document.
+    ///
+    /// - Throws: `JSONError` with the path of what is wrong.
+    package init(_ document: JSONValue) throws(JSONError) {
+        let root = JSONNode(document)
+        try root.requireKeys(among: ["windows", "probabilities", "features", "score"])
+        windows = try root.required("windows").integer(in: 0...Int(Int32.max))
+        let probabilities = try root.required("probabilities").numbers()
+        self.probabilities = probabilities
+        func quantiles(_ node: JSONNode) throws(JSONError) -> [Double] {
+            let values = try node.numbers()
+            guard values.count == probabilities.count else {
+                throw node.invalid("have one value for each probability")
+            }
+            return values
+        }
+        features = []
+        for element in try root.required("features").elements() {
+            try element.requireKeys(among: ["name", "quantiles"])
+            features.append(
+                NamedQuantiles(
+                    name: try element.required("name").string(),
+                    quantiles: try quantiles(element.required("quantiles"))))
+        }
+        score = try quantiles(root.required("score"))
+    }
+
+    /// The file's bytes.
+    package func encoded() -> [UInt8] {
+        var json = JSONWriter(growingTo: 16 << 20, layout: .indented)
+        json.beginObject()
+        json.key("windows")
+        json.integer(windows)
+        json.key("probabilities")
+        json.numbers(probabilities)
+        json.key("features")
+        json.beginArray()
+        for feature in features {
+            json.beginObject()
+            json.key("name")
+            json.string(feature.name)
+            json.key("quantiles")
+            json.numbers(feature.quantiles)
+            json.endObject()
+        }
+        json.endArray()
+        json.key("score")
+        json.numbers(score)
+        json.endObject()
+        _ = json.finish()
+        return json.copyBytes() + [0x0A]
+    }
+}
+
+extension JSONWriter {
+    /// Writes an array of numbers; whole ones without a fraction.
+    mutating func numbers(_ values: [Double]) {
+        beginArray()
+        for value in values {
+            if let whole = Int64(exactly: value), abs(whole) < 1 << 53 {
+                integer(whole)
+            } else {
+                number(value)
+            }
+        }
+        endArray()
+    }
+}

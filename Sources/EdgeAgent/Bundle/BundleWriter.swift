@@ -1,0 +1,47 @@
+internal import Glibc
+
+/// Writes a bundle's files.
+package enum BundleWriter {
+    /// Writes all files into a directory that does not exist yet or is empty, and syncs them.
+    ///
+    /// - Throws: `.exists`, `.unwritable`.
+    package static func write(
+        _ files: [String: [UInt8]], into directory: String
+    ) throws(BundleError) {
+        if unsafe mkdir(directory, 0o755) != 0 {
+            guard errno == EEXIST else { throw .unwritable(path: directory, errorNumber: errno) }
+            let isEmpty = unsafe rmdir(directory) == 0 && mkdir(directory, 0o755) == 0
+            guard isEmpty else { throw .exists(path: directory) }
+        }
+        for (name, bytes) in files.sorted(by: { $0.key < $1.key }) {
+            try write(bytes, to: "\(directory)/\(name)")
+        }
+        try sync(directory)
+    }
+
+    private static func write(_ bytes: [UInt8], to path: String) throws(BundleError) {
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw .unwritable(path: path, errorNumber: errno) }
+        defer { close(descriptor) }
+        var written = 0
+        while written < bytes.count {
+            let count = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.write(
+                    descriptor, $0.baseAddress.unsafelyUnwrapped + written, $0.count - written)
+            }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw .unwritable(path: path, errorNumber: errno)
+            }
+            written += count
+        }
+        guard fsync(descriptor) == 0 else { throw .unwritable(path: path, errorNumber: errno) }
+    }
+
+    private static func sync(_ directory: String) throws(BundleError) {
+        let descriptor = unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .unwritable(path: directory, errorNumber: errno) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw .unwritable(path: directory, errorNumber: errno) }
+    }
+}

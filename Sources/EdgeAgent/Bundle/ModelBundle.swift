@@ -1,0 +1,59 @@
+internal import InferenceRuntime
+internal import SensorIO
+
+/// A model with everything that is needed to feed it, to read it and to test it; immutable.
+package struct ModelBundle: Sendable {
+    package let path: String
+    package let manifest: BundleManifest
+    package let golden: BundleGolden
+    package let baseline: BundleBaseline
+    /// Identifies the bundle's content; a changed byte in any file is another bundle.
+    package let digest: SHA256Digest
+    /// The model file's bytes.
+    package let model: [UInt8]
+
+    /// Reads a bundle's directory. Blocks on the disk.
+    ///
+    /// - Parameter agentVersion: this agent's, for the bundle's minimum.
+    /// - Throws: `BundleError`.
+    package init(directory path: String, agentVersion: SemanticVersion) throws(BundleError) {
+        let files = try BundleFiles(directory: path)
+        let manifestPath = "\(path)/bundle.json"
+        manifest = try Self.document("bundle.json", files) { value throws(JSONError) in
+            try BundleManifest(value)
+        }
+        if let needed = manifest.minimumAgentVersion, agentVersion < needed {
+            throw .agentTooOld(path: manifestPath, needed: needed, actual: agentVersion)
+        }
+        for other in BundleManifest.Runtime.allCases where other != manifest.runtime {
+            if files["model.\(other.rawValue)"] != nil {
+                throw .unexpectedEntry(
+                    path: "\(path)/model.\(other.rawValue)",
+                    reason: "the bundle's runtime is \(manifest.runtime.rawValue)")
+            }
+        }
+        model = try files.required(manifest.modelFile)
+        golden = try BundleGolden(
+            parsing: try files.required("golden.jsonl"), path: "\(path)/golden.jsonl")
+        baseline = try Self.document("baseline.json", files) { value throws(JSONError) in
+            try BundleBaseline(value)
+        }
+        digest = files.digest
+        self.path = path
+    }
+
+    private static func document<Value>(
+        _ name: String, _ files: BundleFiles,
+        _ read: (JSONValue) throws(JSONError) -> Value
+    ) throws(BundleError) -> Value {
+        let bytes = try files.required(name)
+        do throws(JSONError) {
+            return try read(
+                try JSONValue(
+                    parsing: bytes,
+                    limits: JSONValue.Limits(maximumBytes: 4 << 20, maximumDepth: 16)))
+        } catch {
+            throw .json(path: "\(files.path)/\(name)", line: nil, error)
+        }
+    }
+}
