@@ -3,8 +3,9 @@ SWIFT ?= swift
 PREFIX ?= /usr
 DESTDIR ?=
 
-# Static: a box needs no Swift runtime beside it.
-RELEASE := -c release --static-swift-stdlib
+# Static: a box needs no Swift runtime beside it. No colours: with a terminal the compiler's flags would be others than
+# without one, and each change between the two a new build.
+RELEASE := -c release --static-swift-stdlib --no-color-diagnostics
 TEST_PYTHON := .build-python/bin/python
 MALLOC_COUNTER := .build-tests/malloc_counter.so
 
@@ -18,8 +19,8 @@ demo: packages-demo build ## Simulated pumps, alerts on the terminal; DEMO_SECON
 	@python3 scripts/demo/demo.py --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
 
 test: packages-test build $(TEST_PYTHON) $(MALLOC_COUNTER) ## All tests, with real brokers on loopback
-	EDGE_AGENT_BINARY="$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" EDGE_AGENT_PYTHON="$(CURDIR)/$(TEST_PYTHON)" \
-	  EDGE_AGENT_MALLOC_COUNTER="$(CURDIR)/$(MALLOC_COUNTER)" $(SWIFT) test --disable-xctest $(TEST_FLAGS)
+	TEST_AGENT_BINARY="$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" EDGE_AGENT_PYTHON="$(CURDIR)/$(TEST_PYTHON)" \
+	  TEST_MALLOC_COUNTER="$(CURDIR)/$(MALLOC_COUNTER)" $(SWIFT) test --disable-xctest $(TEST_FLAGS)
 
 lint: ## Format, forbidden constructs, sizes
 	@scripts/lint

@@ -67,7 +67,9 @@ struct OutboxKillTests {
         }
     }
 
-    @Test("Killed at random instants, with and without a broker, what was reported durable arrives, in order")
+    @Test(
+        "Killed at random instants, with and without a broker, what was reported durable arrives, in order"
+    )
     func killed() async throws {
         let directory = try TemporaryDirectory("outbox")
         let broker = try TestBroker()
@@ -109,9 +111,12 @@ struct OutboxKillTests {
             var seen: Set<String> = []
             let first = names.filter { seen.insert($0).inserted }
             let keys = first.map { $0.split(separator: "/").compactMap { UInt64($0) } }
-            let isOrdered = zip(keys, keys.dropFirst()).allSatisfy { ($0[0], $0[1]) < ($1[0], $1[1]) }
+            let isOrdered = zip(keys, keys.dropFirst()).allSatisfy {
+                ($0[0], $0[1]) < ($1[0], $1[1])
+            }
             #expect(isOrdered, "\(topic)")
-            #expect(keys.last == names.last.map { $0.split(separator: "/").compactMap { UInt64($0) } })
+            #expect(
+                keys.last == names.last.map { $0.split(separator: "/").compactMap { UInt64($0) } })
         }
         print("killed 16 times: \(checked) durable records, \(consumer.all.count) messages")
     }

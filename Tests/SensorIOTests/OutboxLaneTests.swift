@@ -77,7 +77,9 @@ struct OutboxLaneTests {
         #expect(seen == header)
     }
 
-    @Test("A token that would not lie in the payload is forgotten", arguments: [-1, 0, 6, 10, .max - 9])
+    @Test(
+        "A token that would not lie in the payload is forgotten",
+        arguments: [-1, 0, 6, 10, .max - 9])
     func historicalOffset(_ offset: Int) throws {
         let lane = try makeLane()
         let header = OutboxRecordHeader(
@@ -130,7 +132,9 @@ struct OutboxLaneTests {
         #expect(seen.filter { $0.hasPrefix("acknowledged") } == live.map { "acknowledged \($0)" })
     }
 
-    @Test("A lane is clear until something is the outbox's to send, and again when the outbox says so")
+    @Test(
+        "A lane is clear until something is the outbox's to send, and again when the outbox says so"
+    )
     func clear() throws {
         let lane = try makeLane()
         #expect(lane.isClear)
@@ -147,7 +151,8 @@ struct OutboxLaneTests {
         #expect(lane.submit("3", live: true).outcome == .publishLive)
     }
 
-    @Test("A release with nothing outstanding writes nothing, and later acknowledgements are ignored")
+    @Test(
+        "A release with nothing outstanding writes nothing, and later acknowledgements are ignored")
     func release() throws {
         let lane = try makeLane()
         lane.releaseLive()
@@ -180,7 +185,9 @@ struct OutboxLaneTests {
         #expect(isReadable())
     }
 
-    @Test("The outbox is woken from a sleep without end by anything, from a timed one by what is urgent")
+    @Test(
+        "The outbox is woken from a sleep without end by anything, from a timed one by what is urgent"
+    )
     func doorbell() throws {
         let lane = try makeLane()
         let doorbell = lane.doorbell

@@ -103,7 +103,9 @@ struct OutboxModel {
     /// The process dies: some of what was on the wires still arrives.
     mutating func crash(using random: inout some RandomNumberGenerator) {
         log += uplink.breakDown(using: &random)
-        for index in producers.indices { log += producers[index].connection.breakDown(using: &random) }
+        for index in producers.indices {
+            log += producers[index].connection.breakDown(using: &random)
+        }
         restart()
     }
 
@@ -194,7 +196,8 @@ struct OutboxModel {
                         payload.withUnsafeBytes { payloadBytes in
                             core.accept(
                                 lane: index, header: header, topic: topicBytes,
-                                payload: payloadBytes, isLive: isLive, now: now, elapsed: Int64(now))
+                                payload: payloadBytes, isLive: isLive, now: now, elapsed: Int64(now)
+                            )
                         }
                     }
                 case .acknowledged(let sequence):
@@ -257,6 +260,7 @@ struct OutboxModel {
             return
         }
         for record in batch.inserts { disk[record.id] = record }
+        for change in batch.attempts { disk[change.id]?.attempts = change.attempts }
         for id in batch.deletes { disk[id] = nil }
         core.committed(batch, OutboxWriteReport())
     }

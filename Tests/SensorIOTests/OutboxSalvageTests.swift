@@ -62,7 +62,9 @@ struct OutboxSalvageTests {
     }
 
     /// Opens, and returns the rows and what was said about a salvage.
-    func open() throws -> (ids: [Int64], salvaged: (path: String, records: Int, quarantined: Int)?, boot: UInt64) {
+    func open() throws -> (
+        ids: [Int64], salvaged: (path: String, records: Int, quarantined: Int)?, boot: UInt64
+    ) {
         let opening = try OutboxOpening(configuration: configuration, now: .now())
         var salvaged: (String, Int, Int)?
         for case .salvaged(let path, let records, let quarantined, _) in opening.events {
@@ -73,7 +75,8 @@ struct OutboxSalvageTests {
         do {
             try opening.store.scan { id, record in if record != nil { ids.append(id) } }
         } catch {
-            let event = try OutboxSalvage(configuration: configuration).run(reason: error, now: .now())
+            let event = try OutboxSalvage(configuration: configuration).run(
+                reason: error, now: .now())
             if case .salvaged(let path, let records, let quarantined, _) = event {
                 salvaged = (path, records, quarantined)
             }
@@ -140,7 +143,8 @@ struct OutboxSalvageTests {
         let result = try open()
         #expect(Set(result.ids).isSubset(of: Set(1...400)))
         let store = try OutboxStore(configuration: configuration)
-        #expect(try store.connection.text("PRAGMA integrity_check") == "ok" || result.salvaged == nil)
+        #expect(
+            try store.connection.text("PRAGMA integrity_check") == "ok" || result.salvaged == nil)
     }
 
     @Test("A truncated database gives what is left of it", arguments: [0.1, 0.5, 0.9, 0.999])
@@ -209,7 +213,9 @@ struct OutboxSalvageTests {
         #expect(result.ids == Array(901...1_000))
     }
 
-    @Test("A salvage that was cut off after any of its steps is completed", arguments: ["filling", "ready", "moved"])
+    @Test(
+        "A salvage that was cut off after any of its steps is completed",
+        arguments: ["filling", "ready", "moved"])
     func interrupted(_ step: String) throws {
         _ = try makeDatabase(100)
         switch step {

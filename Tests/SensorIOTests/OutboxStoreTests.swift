@@ -98,7 +98,9 @@ struct OutboxStoreTests {
         #expect(try OutboxFixture.ids(store) == [1, 2, 3, 4, 5])
     }
 
-    @Test("A refused record moves to the quarantine in one transaction, and the oldest goes at its bound")
+    @Test(
+        "A refused record moves to the quarantine in one transaction, and the oldest goes at its bound"
+    )
     func quarantine() throws {
         let store = try makeStore { $0.maximumQuarantined = 3 }
         try OutboxFixture.fill(store, 5)
@@ -121,7 +123,8 @@ struct OutboxStoreTests {
         #expect(try store.drops().map(\.count) == [2])
     }
 
-    @Test("At the bound in bytes the lowest class goes first, its oldest rows first, and is counted")
+    @Test(
+        "At the bound in bytes the lowest class goes first, its oldest rows first, and is counted")
     func eviction() throws {
         let store = try makeStore { $0.maximumBytes = 256 << 10 }
         let payload = String(repeating: "x", count: 1_000)
@@ -182,7 +185,8 @@ struct OutboxStoreTests {
         try store.quarantineDamaged([3])
         #expect(try OutboxFixture.ids(store) == [1, 2, 4, 5])
         #expect(try store.connection.integer("SELECT reason FROM quarantine") == 0)
-        #expect(try store.drops() == [OutboxDropCount(recordClass: .alert, cause: .damaged, count: 1)])
+        #expect(
+            try store.drops() == [OutboxDropCount(recordClass: .alert, cause: .damaged, count: 1)])
     }
 
     @Test("A database of a newer agent, or of somebody else, is left alone")
@@ -194,7 +198,9 @@ struct OutboxStoreTests {
         #expect(throws: SQLiteError.self) { _ = try makeStore() }
         let other = try SQLiteConnection(path: directory.file("other.db"), mode: .readWrite)
         try other.execute("CREATE TABLE theirs(x)")
-        #expect(throws: SQLiteError.self) { _ = try makeStore { $0.path = directory.file("other.db") } }
+        #expect(throws: SQLiteError.self) {
+            _ = try makeStore { $0.path = directory.file("other.db") }
+        }
     }
 
     @Test("Boot numbers grow, and a new database does not begin again where an old one began")
@@ -236,11 +242,14 @@ struct OutboxClockTests {
             isSynchronised: synchronised, kernelBoot: kernel)
     }
 
-    @Test("Within one start of the kernel the wall clock does not matter at all", arguments: [-86_400, 0, 86_400])
+    @Test(
+        "Within one start of the kernel the wall clock does not matter at all",
+        arguments: [-86_400, 0, 86_400])
     func sameKernel(_ jump: Int64) {
         var clock = OutboxClock(
             last: OutboxClockMark(
-                elapsedNanoseconds: 100 * Self.second, reading: reading(uptime: 50, wall: 1_000_000)),
+                elapsedNanoseconds: 100 * Self.second, reading: reading(uptime: 50, wall: 1_000_000)
+            ),
             now: reading(uptime: 80, wall: 1_000_030 + jump))
         #expect(clock.start.elapsedNanoseconds == 130 * Self.second)
         #expect(clock.elapsedNanoseconds(reading(uptime: 90, wall: 0)) == 140 * Self.second)

@@ -72,7 +72,12 @@ static int find_text(struct dl_phdr_info *info, size_t size, void *unused) {
 __attribute__((constructor)) static void open_counters(void) {
     const char *path = getenv("EDGE_AGENT_MALLOC_COUNTERS");
     if (path == NULL) return;
-    int descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    // Not for the program's children, whose counters would replace these, and no setting of the agent's.
+    char file_path[4096];
+    if (strlen(path) >= sizeof file_path) _exit(78);
+    strcpy(file_path, path);
+    unsetenv("EDGE_AGENT_MALLOC_COUNTERS");
+    int descriptor = open(file_path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (descriptor < 0 || ftruncate(descriptor, sizeof(struct file)) != 0) {
         static const char message[] = "malloc_counter: cannot write EDGE_AGENT_MALLOC_COUNTERS\n";
         (void)!write(2, message, sizeof message - 1);

@@ -62,16 +62,18 @@ def audit(consumer, faults, outages):
                     raised_by = None
     result.check(whole, "every clear and escalation names a raise that arrived before it")
 
-    # Every event takes two numbers of the agent's sequence, its own and that of the retained state beside it.
-    # So the numbers received have no gap, from the first to the last.
+    # An event takes two numbers of the agent's sequence, its own and that of the retained state beside it (which may be
+    # replaced by a newer one before it is sent). So the numbers of what was received have no gap from first to last.
     got = {number(event["id"]) for _, event in consumer.alerts}
-    got |= {(boot, sequence + 1) for boot, sequence in map(number, consumer.state_events)}
+    got |= {(boot, sequence + 1) for boot, sequence in got}
     gaps = 0
     for boot in {boot for boot, _ in got}:
         sequences = sorted(sequence for b, sequence in got if b == boot)
         gaps += sequences[-1] - sequences[0] + 1 - len(sequences)
-    result.check(gaps == 0, f"{len(consumer.alerts)} events and their states, no gap in the sequence, "
-                            f"{consumer.duplicates} duplicates")
+    result.check(gaps == 0, f"{len(consumer.alerts)} events without a gap in their sequence, {consumer.duplicates} sent twice")
+    stale = [asset for asset, events in by_asset.items()
+             if consumer.states.get(asset, {}).get("event") != events[-1]["id"]]
+    result.check(not stale, f"the retained state of each of the {len(by_asset)} pumps is that of its last event")
 
     for start, end in outages:
         late = [e for _, e in events if start <= seconds_of(e["time"]) <= end]

@@ -34,7 +34,6 @@ class Consumer:
         self.children, self.broker, self.agent, self.quiet = children, broker, agent, quiet
         self.alerts = []  # in order of arrival: (time of arrival, event)
         self.states = {}  # asset → the last state message
-        self.state_events = []  # the events that state messages went with, in order of arrival
         self.status = None
         self.duplicates = 0
         self._seen = set()
@@ -63,11 +62,10 @@ class Consumer:
         kind = topic.split("/")[2]
         if kind == "status":
             self.status = message
-            if message and message.get("state") != "offline":
+            if message and message["status"] == "online":
                 self.online.set()
         elif kind == "state" and message:
             self.states[message.get("asset")] = message
-            self.state_events.append(message["event"])
         elif kind == "alerts":
             if message["id"] in self._seen:
                 self.duplicates += 1

@@ -10,7 +10,6 @@ Half way the uplink's broker is stopped and started again. What the agent decide
 import argparse
 import os
 import pathlib
-import re
 import shutil
 import signal
 import subprocess
@@ -25,7 +24,7 @@ import plant
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support.processes import Broker, Children, wait_for  # noqa: E402  (found by the line above)
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+CONFIGURATION = pathlib.Path(__file__).resolve().parents[2] / "config/demo/edge-agent.yaml"
 CYCLE = 40.0  # seconds of a cycle when no end is set
 # Of one cycle, as shares of its length: (pump, fault, from, to). The second is decided while the uplink is away, the third
 # is raised while it is away and cleared when it is back.
@@ -50,24 +49,19 @@ class Demo:
         self.agent_path = agent
         self.faults, self.outages = [], []
 
-    def configuration(self):
-        """The demo's configuration with the ports of our brokers."""
-        text = (ROOT / "config/demo/edge-agent.yaml").read_text(encoding="utf-8")
-        for standard, port in ((1883, self.plant_broker.port), (1884, self.uplink.port)):
-            text = re.sub(rf"port: {standard}\b", f"port: {port}", text)
-        path = self.directory / "edge-agent.yaml"
-        path.write_text(text, encoding="utf-8")
-        shutil.copytree(ROOT / "config/demo/bundle", self.directory / "bundle")
-        (self.directory / "state").mkdir()
-        return path
-
     def start(self):
         self.plant_broker.start()
         self.uplink.start()
         self.consumer.start()
+        state = self.directory / "state"
+        state.mkdir()
+        # The configuration runs as it stands in the tree; only the ports and the directory are this run's own.
+        environment = dict(
+            os.environ, EDGE_AGENT_AGENT_STATE_DIRECTORY=str(state), EDGE_AGENT_BROKERS_PLANT_PORT=str(self.plant_broker.port),
+            EDGE_AGENT_BROKERS_UPLINK_PORT=str(self.uplink.port))
         with open(self.directory / "agent.log", "wb") as log:
-            self.agent = self.children.start(self.agent_path, "run", "--config", self.configuration(), stdout=log,
-                                             stderr=subprocess.STDOUT)
+            self.agent = self.children.start(self.agent_path, "run", "--config", CONFIGURATION, stdout=log, stderr=subprocess.STDOUT,
+                                             env=environment)
         wait_for(lambda: self.consumer.online.is_set() or self._agent_ended(), 15, "the agent")
         self.plant.start()
 
@@ -142,19 +136,21 @@ def main():
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     directory = tempfile.mkdtemp(prefix="edge-agent-demo-")
-    good = False
-    with Children() as children:
-        demo = Demo(arguments.agent, directory, children)
-        try:
+    good = None  # None: somebody ended it
+    try:
+        with Children() as children:
+            demo = Demo(arguments.agent, directory, children)
             good = run(demo, arguments.seconds)
             demo.plant.stop()
-        except KeyboardInterrupt:
-            print("\n  Ended.", flush=True)
-            good = True
-        except (TimeoutError, RuntimeError) as error:
-            print(f"\n  The demo failed: {error}", file=sys.stderr)
-    if good:
-        shutil.rmtree(directory, ignore_errors=True)
+    except KeyboardInterrupt:
+        print("\n  Ended.", flush=True)
+    except (TimeoutError, RuntimeError) as error:
+        good = False
+        print(f"\n  The demo failed: {error}", file=sys.stderr)
+    finally:
+        if good is not False:
+            shutil.rmtree(directory, ignore_errors=True)
+    if good is not False:
         return 0
     log = pathlib.Path(directory) / "agent.log"
     if log.exists():

@@ -85,7 +85,8 @@ def main():
     print("# How well the demo model finds the simulated faults\n")
     print(f"`{bundle.manifest['name']}` {bundle.manifest['version']}, {len(bundle.content)} bytes; pumps with seeds from {FIRST_SEED} on, "
           f"none of them seen in training.\nMade by `scripts/models/make-demo-bundle`. "
-          f"A fault lasts {FAULT_SECONDS:g} s, of which it takes {FAULT_RAMP:g} s to grow and as long to go; severity 1 is what `make demo` shows.\n")
+          f"A fault lasts {FAULT_SECONDS:g} s, of which it takes {FAULT_RAMP:g} s to grow and as long to go; severity 1 is what `make demo` shows.\n"
+          "A negative time: the alarm was cleared before the fault had gone, which weak faults do.\n")
     print("| fault | severity | detected | raised after (median) | cleared after its end (median) |\n|---|---|---|---|---|")
     seed = FIRST_SEED
     for kind in pump.FAULTS:

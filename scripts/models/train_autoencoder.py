@@ -5,8 +5,8 @@
     edge-agent model pack DIR/model.tflite --description DIR/description.json --data samples.csv --output BUNDLE
 
 The description is that of the bundle (bundle.json) without `normalization` and `thresholds`: those are what training finds. The samples
-are a table with a header line that names the channels, and perhaps a column `asset`. Every fifth part of each asset's
-series is kept from training; the thresholds come from there. The same data and seed give the same file.
+are a table with a header line that names the channels, and perhaps a column `asset`. A fifth of each asset's series, the last of the
+first one, is kept from training; the thresholds come from there. The same data and seed give the same file on the same machine.
 """
 
 import argparse
@@ -45,12 +45,13 @@ def read_samples(path, channels):
 
 
 def split(series, samples, parts=5):
-    """Cuts each series into parts; every fifth one is for validation, the others for training."""
+    """Cuts each series into parts; one of them is for validation, the others for training: the last one of the first
+    series, the one before it of the second …"""
     training, validation = [], []
     for number, rows in enumerate(series):
         for index, part in enumerate(numpy.array_split(rows, parts)):
             if len(part) >= samples:
-                (validation if index == number % parts else training).append(part)
+                (validation if index == (parts - 1 - number) % parts else training).append(part)
     return training, validation
 
 
@@ -83,6 +84,7 @@ def main():
     parser.add_argument("--output", required=True, type=pathlib.Path, help="directory for model.tflite and description.json")
     parser.add_argument("--hidden", default="16,5,16", help="widths of the hidden layers (default %(default)s)")
     parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--batch", type=int, default=256, help="windows a step (default %(default)s)")
     parser.add_argument("--noise", type=float, default=0.1, help="standard deviation of noise on the inputs (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--false-alarm-rate", type=float, default=1e-3, help="share of normal windows above the threshold (default %(default)s)")
@@ -110,7 +112,7 @@ def main():
                   for x in (raw, features(validation))]
     hidden = [int(width) for width in arguments.hidden.split(",")]
     model = autoencoder.Autoencoder([raw.shape[1], *hidden, raw.shape[1]], arguments.seed)
-    model.train(normalized[0], arguments.epochs, noise=arguments.noise,
+    model.train(normalized[0], arguments.epochs, batch=arguments.batch, noise=arguments.noise,
                 report=lambda epoch, loss: print(f"epoch {epoch + 1}/{arguments.epochs}: {loss:.4f}", flush=True))
     quantized = model.quantized(normalized[0])
     content = quantized.tflite(description["name"])

@@ -37,7 +37,7 @@ package struct Agent: Sendable {
         let hosts = try start(outbox, status: status, wallClock: wallClock)
         let monitor = Monitor(
             hosts: hosts, outbox: outbox, wallClock: wallClock, log: log, notifier: notifier,
-            logger: logger)
+            logger: logger, locksMemory: plan.configuration.agent.lockMemory)
         let services: [any Service] = [
             OutboxHost(outbox: outbox, logger: logger),
             PipelineHosts(hosts: hosts, notifier: notifier), monitor,

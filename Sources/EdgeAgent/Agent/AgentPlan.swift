@@ -69,12 +69,15 @@ package struct AgentPlan: Sendable {
         guard let broker = configuration.sensorBroker(of: pipeline) else {
             throw .mismatch(pipeline: name, reason: "broker names no broker")
         }
-        let bundle: ModelBundle
+        var bundle: ModelBundle
         do throws(BundleError) {
             bundle = try ModelBundle(
                 directory: pipeline.model, agentVersion: AgentVersion.current)
         } catch {
             throw .bundle(pipeline: name, error)
+        }
+        if let gap = pipeline.maximumGap, bundle.manifest.window.alignment == .perMessage {
+            bundle.manifest.window.maximumGapNanoseconds = gap.wholeNanoseconds
         }
         var keys: [TopicKey] = []
         var captures: [Int?] = []

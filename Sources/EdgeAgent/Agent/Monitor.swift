@@ -1,3 +1,4 @@
+internal import CLinuxShims
 internal import Logging
 internal import SensorIO
 internal import ServiceLifecycle
@@ -12,6 +13,7 @@ struct Monitor: Service {
     let log: NoticeLog
     let notifier: SystemdNotifier
     let logger: Logger
+    let locksMemory: Bool
 
     func run() async throws {
         var isReady = false
@@ -23,7 +25,11 @@ struct Monitor: Service {
                 writeNotices()
                 if ticks % 5 == 0 { wallClock.refresh() }
                 ticks += 1
-                if !isReady { isReady = announceReadiness(ticks) }
+                if !isReady {
+                    isReady = announceReadiness(ticks)
+                    // Locked memory stays as it is.
+                    if isReady, !locksMemory { els_release_startup_pages() }
+                }
                 feedWatchdog(&turns, &lastWatchdog)
                 do {
                     try await Task.sleep(for: Self.interval)
@@ -42,9 +48,9 @@ struct Monitor: Service {
         }
     }
 
-    /// Ready means: every model is loaded and every subscription granted.
+    /// Ready means: every model is loaded, every subscription granted, and live alerts have their way.
     private func announceReadiness(_ ticks: Int) -> Bool {
-        let waiting = hosts.filter { $0.metrics[.sensorsConnected] == 0 }
+        let waiting = hosts.filter { !$0.isReady }
         guard waiting.isEmpty else {
             if ticks % 25 == 0 {
                 // The broker may come later than the box: keep systemd from giving up.

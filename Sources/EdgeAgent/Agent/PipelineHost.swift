@@ -13,6 +13,7 @@ final class PipelineHost: Sendable {
     let metrics: PipelineMetrics
     let budgetMetrics: BudgetMetrics
     let notices: NoticeBox
+    private let publishesLive: Bool
     private let thread: Mutex<PipelineThread>
 
     /// Tests the model on this box and allocates the pipeline. Blocks for about 30 ms.
@@ -24,6 +25,7 @@ final class PipelineHost: Sendable {
     ) throws(AgentError) {
         let configuration = plan.configuration
         name = configuration.name
+        publishesLive = plan.alerts != nil
         let manifest = plan.bundle.manifest
         let limit = UInt64(clamping: configuration.inferenceBudget.wholeNanoseconds)
         budgetNanoseconds = UInt64(clamping: configuration.budget.wholeNanoseconds)
@@ -81,6 +83,11 @@ final class PipelineHost: Sendable {
             topics: plan.topics, predictions: configuration.predictions.predictions,
             expirySeconds: UInt32(clamping: configuration.alerts.expiry?.components.seconds ?? 0),
             scheduling: configuration.scheduling.scheduling)
+    }
+
+    /// Whether the broker has granted every subscription, and takes alerts if it is the uplink as well.
+    var isReady: Bool {
+        metrics[.sensorsConnected] == 1 && (!publishesLive || metrics[.alertsConnected] == 1)
     }
 
     /// Starts the thread.

@@ -7,15 +7,16 @@ package struct LoadedConfiguration: Sendable {
     package let files: [String]
     let locations: [String: SourceLocation]
 
-    /// Where a key stands, by its path; for a key that was left out where the section stands in which it would be.
+    /// Where a key stands, by its path; for a key that was left out where the section stands in
+    /// which it would be.
     package func location(of keyPath: String) -> SourceLocation {
         ConfigurationLoader.location(of: keyPath, in: locations, file: files.first ?? "")
     }
 }
 
 extension Configuration {
-    /// Reads a configuration: the main file, over it the fragments `conf.d/*.yaml` beside it in byte order of their
-    /// names, over them the environment's `EDGE_AGENT_…`. Blocks on the disk.
+    /// Reads a configuration: the main file, over it the fragments `conf.d/*.yaml` beside it in
+    /// byte order of their names, over them the environment's `EDGE_AGENT_…`. Blocks on the disk.
     ///
     /// Reads no secrets and opens none of the files that the configuration names.
     ///
@@ -50,11 +51,28 @@ extension Configuration {
                 baseDirectory: ConfigurationFiles.directory(of: path), environment: environment),
             hostName: hostName ?? ConfigurationFiles.hostName(), diagnostics)
     }
+
+    /// Reads files that are at hand, as `load(path:environment:hostName:)` does.
+    ///
+    /// - Parameters:
+    ///   - files: the main file, and the fragments in the order in which they apply.
+    ///   - baseDirectory: where relative paths start.
+    /// - Throws: everything that is wrong, bounded.
+    package static func read(
+        files: [(name: String, bytes: [UInt8])], baseDirectory: String,
+        environment: [String: String] = [:], hostName: String
+    ) throws(ConfigurationError) -> LoadedConfiguration {
+        try ConfigurationLoader.load(
+            files: files.map { ConfigurationFiles.File(name: $0.name, bytes: $0.bytes) },
+            ConfigurationContext(baseDirectory: baseDirectory, environment: environment),
+            hostName: hostName)
+    }
 }
 
 /// Bytes of files to a checked configuration.
 enum ConfigurationLoader {
-    /// Reads files that are at hand: the main file first, fragments in the order in which they apply.
+    /// Reads files that are at hand: the main file first, fragments in the order in which they
+    /// apply.
     static func load(
         files: [ConfigurationFiles.File], _ context: ConfigurationContext, hostName: String,
         _ found: ConfigurationDiagnostics = ConfigurationDiagnostics()
@@ -154,7 +172,8 @@ enum ConfigurationLoader {
             }
         }
         if reader.locations["agent.stateDirectory"] == nil {
-            // systemd lists several directories with colons between them; the first is the unit's own.
+            // systemd lists several directories with colons between them; the first is the unit's
+            // own.
             let directory = reader.context.environment["STATE_DIRECTORY"]?
                 .split(separator: ":").first
             if let directory, directory.hasPrefix("/") {

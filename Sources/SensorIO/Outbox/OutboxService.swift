@@ -120,7 +120,7 @@ package final class OutboxService: Sendable {
         return shared.state.withLock { $0.report }
     }
 
-    /// Where the outbox stood after its last activity. - Thread: any; producers need not ask.
+    /// Where the outbox stands, at most 50 ms old. - Thread: any but the hot ones: it takes a lock.
     package var metrics: OutboxMetrics { shared.state.withLock { $0.metrics } }
 }
 

@@ -67,7 +67,7 @@ final class OutboxStore {
     private let pageCount: SQLiteStatement
     private let freeCount: SQLiteStatement
 
-    private static let columns =
+    static let columns =
         "id, boot, sequence, flags, created, elapsed, expiry, historical, attempts, checksum, topic, payload"
 
     /// Opens or makes the database, brings its schema up to date and checks that commits are durable.
@@ -201,7 +201,7 @@ final class OutboxStore {
         if connection.isInTransaction { try? connection.execute("ROLLBACK") }
     }
 
-    private func insert(_ record: OutboxRecord) throws(SQLiteError) {
+    func insert(_ record: OutboxRecord) throws(SQLiteError) {
         try Self.bind(insert, record) { () throws(SQLiteError) in try self.insert.run() }
     }
 
@@ -486,7 +486,9 @@ final class OutboxStore {
     // MARK: Counters
 
     /// Drops since the database was made.
-    func drops() throws(SQLiteError) -> [OutboxDropCount] {
+    func drops() throws(SQLiteError) -> [OutboxDropCount] { try Self.drops(connection) }
+
+    static func drops(_ connection: SQLiteConnection) throws(SQLiteError) -> [OutboxDropCount] {
         let statement = try connection.prepare("SELECT class, cause, count FROM dropped")
         var drops: [OutboxDropCount] = []
         while try statement.step() {

@@ -29,6 +29,7 @@ extension OutboxWorker {
                 core.committed(batch, try store.write(batch))
             }
             needsUpkeep = true
+            lastActivity = now
             if store.isLogLarge { try store.checkpoint() }
         } catch {
             diskFailed(error)
@@ -67,6 +68,7 @@ extension OutboxWorker {
             break
         }
         core.commitFailed(error, now: now)
+        lastActivity = now
     }
 
     /// Opens the database again after a failure, and learns what is really on the disk.

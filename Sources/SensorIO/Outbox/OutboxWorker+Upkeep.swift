@@ -4,6 +4,8 @@ internal import Synchronization
 extension OutboxWorker {
     /// How long nothing must have happened before the database is tidied up.
     private static let idleNanoseconds: UInt64 = 2_000_000_000
+    /// How old a snapshot of the metrics may be.
+    private static let metricsNanoseconds: UInt64 = 50_000_000
     private static let ageCheckNanoseconds: UInt64 = 60_000_000_000
     /// A log of this size is written back when there is time.
     private static let idleLogBytes = 1 << 20
@@ -13,8 +15,12 @@ extension OutboxWorker {
         var due: UInt64?
         if needsUpkeep { due = lastActivity &+ Self.idleNanoseconds }
         if core.rows > 0 { due = min(due ?? .max, ageCheckedAt &+ Self.ageCheckNanoseconds) }
+        if areMetricsStale { due = min(due ?? .max, metricsAt &+ Self.metricsNanoseconds) }
         return due
     }
+
+    /// Whether something happened since the last snapshot.
+    private var areMetricsStale: Bool { lastActivity >= metricsAt }
 
     func upkeep() {
         if core.rows > 0, now &- ageCheckedAt >= Self.ageCheckNanoseconds {
@@ -22,8 +28,7 @@ extension OutboxWorker {
             expireOldest()
         }
         if needsUpkeep, now &- lastActivity >= Self.idleNanoseconds { tidy() }
-        let isIdle = core.inFlight.isEmpty && core.commitDue(now: now) == nil
-        if isIdle || now &- metricsAt >= 50_000_000 { refreshMetrics() }
+        if areMetricsStale, now &- metricsAt >= Self.metricsNanoseconds { refreshMetrics() }
     }
 
     private func tidy() {

@@ -249,6 +249,7 @@ final class OutboxWorker {
 
     private func published(_ identifier: Int32, _ reason: MQTTReasonCode) {
         isStalled = false
+        lastActivity = now
         if identifier == statusIdentifier {
             statusIdentifier = nil
         } else {
@@ -258,6 +259,7 @@ final class OutboxWorker {
 
     private func stateChanged(_ state: MQTTSessionState) {
         isStalled = false
+        lastActivity = now
         switch state {
         case .connected:
             core.connected()

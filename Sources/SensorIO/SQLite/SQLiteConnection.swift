@@ -169,6 +169,10 @@ internal import CSQLite
         _ = unsafe sqlite3_reset(handle)
     }
 
+    func isNull(_ column: Int32) -> Bool {
+        unsafe sqlite3_column_type(handle, column) == SQLITE_NULL
+    }
+
     func integer(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(handle, column) }
 
     /// Gives the column's bytes, text or blob, to `body`; valid during the call only.

@@ -1,6 +1,7 @@
 internal import SensorIO
 
-/// What no key can say alone: references, contradictions, and topics that would run into each other.
+/// What no key can say alone: references, contradictions, and topics that would run into each
+/// other.
 struct ConfigurationChecks {
     let configuration: Configuration
     private let locations: [String: SourceLocation]
@@ -122,31 +123,37 @@ struct ConfigurationChecks {
         }
     }
 
-    /// Two kinds of message, or two pipelines, on one topic: nobody could tell them apart, and a retained state
-    /// would overwrite another.
+    /// Two kinds of message, or two pipelines, on one topic: nobody could tell them apart, and a
+    /// retained state would overwrite another.
     private mutating func checkOutgoingTopics() {
         var owners: [String: String] = [:]
-        func claims(_ template: String, _ pipeline: String, subject: String = "") -> String {
-            template.replacing("{agent}", with: configuration.agent.id)
-                .replacing("{pipeline}", with: pipeline).replacing("{subject}", with: subject)
+        func expanded(_ template: String, _ pipeline: String, subject: String = "") -> String {
+            template.replacingEach("{agent}", with: configuration.agent.id)
+                .replacingEach("{pipeline}", with: pipeline).replacingEach(
+                    "{subject}", with: subject)
         }
         var topics = [
-            ("status.topic", claims(configuration.status.topic, "")),
-            ("status.alertsTopic", claims(configuration.status.alertsTopic, "")),
+            ("status.topic", expanded(configuration.status.topic, "")),
+            ("status.alertsTopic", expanded(configuration.status.alertsTopic, "")),
         ]
-        for (index, pipeline) in configuration.pipelines.enumerated() where !pipeline.name.isEmpty {
+        var names: Set<String> = [""]
+        for (index, pipeline) in configuration.pipelines.enumerated() {
+            // A second pipeline of one name is an error already, and shares every topic.
+            guard names.insert(pipeline.name).inserted else { continue }
             let path = "pipelines[\(index)]"
             let name = pipeline.name
-            topics.append(("\(path).alerts.topic", claims(pipeline.alerts.topic, name)))
-            topics.append(("\(path).state.topic", claims(pipeline.state.topic, name)))
+            topics.append(("\(path).alerts.topic", expanded(pipeline.alerts.topic, name)))
+            topics.append(("\(path).state.topic", expanded(pipeline.state.topic, name)))
             if pipeline.predictions.mode != .off {
                 topics.append(
-                    ("\(path).predictions.topic", claims(pipeline.predictions.topic, name)))
+                    ("\(path).predictions.topic", expanded(pipeline.predictions.topic, name)))
             }
         }
         for (path, topic) in topics {
             if let owner = owners[topic] {
-                error(path, "'\(topic)' is also the topic of \(owner): both would be mixed")
+                // Of two, the one that was written is the one to change.
+                let (key, other) = isGiven(path) || !isGiven(owner) ? (path, owner) : (owner, path)
+                error(key, "'\(topic)' is also the topic of \(other): both would be mixed")
             } else {
                 owners[topic] = path
             }
@@ -162,7 +169,7 @@ struct ConfigurationChecks {
             else { continue }
             for (place, filter) in pipeline.topics.enumerated() {
                 for (path, topic) in topics {
-                    let sample = Array(topic.replacing("{asset}", with: "asset").utf8)
+                    let sample = Array(topic.replacingEach("{asset}", with: "asset").utf8)
                     var captures = TopicCaptures()
                     let hears = unsafe sample.withUnsafeBytes {
                         unsafe filter.matches($0, captures: &captures)

@@ -19,8 +19,8 @@ extension BrokerConfiguration: NamedConfigurationSection {
             "username", \.username, .text("a user name"), "User name", defaultText: "none"),
         .optional(
             "passwordFile", \.passwordFile, .path("a file"),
-            "File that holds the password, readable by the agent alone; ${CREDENTIALS_DIRECTORY}/name with"
-                + " systemd's LoadCredential",
+            "File with the password, readable by the agent alone; ${CREDENTIALS_DIRECTORY}/name"
+                + " with systemd's LoadCredential",
             defaultText: "none"),
         .optionalSection(
             "tls", \.tls, "TLS; `{}` trusts the system's authorities", defaultText: "no TLS"),

@@ -18,7 +18,7 @@ extension AgentConfiguration: ConfigurationSection {
     static let keys = KeyTable<AgentConfiguration>([
         .scalar(
             "id", \.id, .identifier("the agent's name"),
-            "Name of this agent, unique among those that use the same brokers; part of topics and event ids",
+            "Name of this agent, unique among those of a broker; part of topics and event ids",
             defaultText: "the host name"),
         .scalar(
             "stateDirectory", \.stateDirectory, .path("a directory"),

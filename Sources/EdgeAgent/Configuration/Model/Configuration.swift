@@ -93,8 +93,8 @@ package struct StatusConfiguration: Sendable, Equatable {
     package var topic = "edge/{agent}/status"
     /// A template over `agent`: where alerts about the agent itself go.
     package var alertsTopic = "edge/{agent}/alerts"
-    /// A template over `agent` and `subject`, which is the name of the pipeline that an alert of the agent is
-    /// about, or of another part: where the retained states of these alerts go.
+    /// A template over `agent` and `subject`, which is the name of the pipeline that an alert of
+    /// the agent is about, or of another part: where the retained states of these alerts go.
     package var stateTopic = "edge/{agent}/state/{subject}"
 
     package init() {}

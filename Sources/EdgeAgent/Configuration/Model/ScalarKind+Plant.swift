@@ -18,8 +18,8 @@ extension ScalarKind where Value == TopicFilter {
 }
 
 extension ScalarKind where Value == String {
-    /// The template of a topic to publish to; all of `required` must stand in it, so that two of its messages never
-    /// share a topic.
+    /// The template of a topic to publish to; all of `required` must stand in it, so that two of
+    /// its messages never share a topic.
     static func topicTemplate(_ names: [String], required: [String]) -> ScalarKind {
         let braced = names.map { "{\($0)}" }.joined(separator: ", ")
         return parsed(
@@ -33,7 +33,7 @@ extension ScalarKind where Value == String {
                 } catch {
                     throw ScalarProblem(message: "topic '\(YAMLNode.excerpt(text))': \(error)")
                 }
-                for name in required where !text.contains("{\(name)}") {
+                for name in required where text.replacingEach("{\(name)}", with: "") == text {
                     throw ScalarProblem(
                         message: "topic '\(YAMLNode.excerpt(text))': must contain {\(name)}")
                 }

@@ -45,7 +45,7 @@ extension ConfigurationReference {
         }
     }
 
-    private static func escaped(_ cell: String) -> String { cell.replacing("|", with: "\\|") }
+    private static func escaped(_ cell: String) -> String { cell.replacingEach("|", with: "\\|") }
 }
 
 extension KeyDescription {

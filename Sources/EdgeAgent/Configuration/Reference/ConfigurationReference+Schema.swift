@@ -1,7 +1,8 @@
 internal import SensorIO
 
 extension ConfigurationReference {
-    /// A JSON Schema (2020-12) of the configuration, for editors: completion, and marks under mistakes.
+    /// A JSON Schema (2020-12) of the configuration, for editors: completion, and marks under
+    /// mistakes.
     package static var jsonSchema: String {
         var root = JSONValue.members([
             "$schema": .string("https://json-schema.org/draft/2020-12/schema"),
@@ -44,7 +45,15 @@ extension ConfigurationReference {
                     "type": .string("object"), "additionalProperties": .object(scalar.schema),
                 ])
         case .section(let keys):
-            return head + object(keys)
+            guard key.defaultText == nil else { return head + object(keys) }
+            // Nothing at all stands for a section of which every key is commented out.
+            return head
+                + JSONValue.members([
+                    "anyOf": .array([
+                        .object(object(keys)),
+                        .object(JSONValue.members(["type": .string("null")])),
+                    ])
+                ])
         case .sectionList(let keys, _):
             return head
                 + JSONValue.members([

@@ -3,7 +3,8 @@ package enum ConfigurationReference {
     /// Every key, from the root.
     package static var keys: [KeyDescription] { Configuration.keys.descriptions }
 
-    /// The path of the one key that is called so, as in `pipelines[].budget`; nil if there is none or several.
+    /// The path of the one key that is called so, as in `pipelines[].budget`; nil if there is none
+    /// or several.
     static func path(ofKey name: String) -> String? {
         var paths: [String] = []
         func visit(_ keys: [KeyDescription], _ prefix: String) {

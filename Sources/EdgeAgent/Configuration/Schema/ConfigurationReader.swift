@@ -8,7 +8,8 @@ struct ConfigurationReader {
     init(context: ConfigurationContext) { self.context = context }
 }
 
-/// A part of the configuration: a struct whose initial values are the defaults, and the table of its keys.
+/// A part of the configuration: a struct whose initial values are the defaults, and the table of
+/// its keys.
 protocol ConfigurationSection: Sendable, Equatable {
     init()
     static var keys: KeyTable<Self> { get }

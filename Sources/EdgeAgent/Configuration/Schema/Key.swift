@@ -95,6 +95,8 @@ extension Key where Root: ConfigurationSection {
                 name: name, summary: summary, shape: .section(Section.keys.descriptions),
                 isRequired: false, defaultText: nil),
             read: { node, keyPath, root, reader in
+                // A section of which every key is commented out says nothing.
+                guard !node.isNull else { return }
                 var section = Section()
                 Section.keys.read(node, at: keyPath, into: &section, &reader)
                 root[keyPath: path] = section

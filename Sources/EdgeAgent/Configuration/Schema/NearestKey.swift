@@ -5,7 +5,7 @@ enum NearestKey {
     /// Spelling that differs only in case, `_` or `-` is nearest of all.
     static func find(_ word: String, among known: [String]) -> String? {
         let wanted = normalized(word)
-        guard !wanted.isEmpty, wanted.count <= 64 else { return nil }
+        guard !wanted.isEmpty, wanted.count <= 128 else { return nil }
         var best: (word: String, distance: Int)?
         for candidate in known {
             let letters = normalized(candidate)
@@ -14,7 +14,13 @@ enum NearestKey {
             guard distance <= max(1, min(wanted.count, letters.count) / 3) else { continue }
             if distance < best?.distance ?? .max { best = (candidate, distance) }
         }
+        // `password` for `passwordFile`: one is the start of the other.
         return best?.word
+            ?? known.first { candidate in
+                let letters = normalized(candidate)
+                return min(wanted.count, letters.count) >= 4
+                    && (letters.starts(with: wanted) || wanted.starts(with: letters))
+            }
     }
 
     private static func normalized(_ word: String) -> [UInt8] {

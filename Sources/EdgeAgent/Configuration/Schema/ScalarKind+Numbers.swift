@@ -19,7 +19,8 @@ extension ScalarKind where Value == Bool {
 }
 
 extension ScalarKind where Value == Int {
-    /// A decimal integer, without leading zeros (which mean octal to some readers and not to others).
+    /// A decimal integer, without leading zeros (which mean octal to some readers and not to
+    /// others).
     static func integer(_ range: ClosedRange<Int>, unit: String? = nil) -> ScalarKind {
         let bounds = rangeText(
             range.lowerBound == .min ? nil : "\(range.lowerBound)",

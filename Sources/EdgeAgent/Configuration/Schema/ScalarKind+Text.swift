@@ -39,8 +39,9 @@ extension ScalarKind where Value == String {
             format: { $0 })
     }
 
-    /// A path of the file system. A relative one starts at the main file's directory; `${NAME}/…` at the directory that
-    /// an environment variable names, as systemd's `${CREDENTIALS_DIRECTORY}`.
+    /// A path of the file system. A relative one starts at the main file's directory; `${NAME}/…`
+    /// at the directory that an environment variable names, as systemd's
+    /// `${CREDENTIALS_DIRECTORY}`.
     static func path(_ expectation: String) -> ScalarKind {
         ScalarKind(
             description: ScalarDescription(

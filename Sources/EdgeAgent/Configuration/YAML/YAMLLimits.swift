@@ -1,4 +1,5 @@
-/// What a YAML file may be at most. The defaults are far beyond any configuration that a person writes.
+/// What a YAML file may be at most. The defaults are far beyond any configuration that a person
+/// writes.
 package struct YAMLLimits: Sendable, Equatable {
     /// - Units: bytes
     package var maximumBytes: Int

@@ -1,5 +1,6 @@
 extension YAMLNode {
-    /// This tree without the second and later values of keys that stand twice in one mapping, each reported.
+    /// This tree without the second and later values of keys that stand twice in one mapping, each
+    /// reported.
     func removingDuplicateKeys(
         at path: String = "", _ diagnostics: inout ConfigurationDiagnostics
     ) -> YAMLNode {
@@ -30,10 +31,13 @@ extension YAMLNode {
         }
     }
 
-    /// This tree with what a fragment says over it: mappings merge key by key, lists of sections by the key that
-    /// names the section, anything else is replaced.
+    /// This tree with what a fragment says over it: mappings merge key by key, lists of sections by
+    /// the key that names the section, anything else is replaced.
     func merged(with overlay: YAMLNode, as shape: KeyDescription.Shape?) -> YAMLNode {
         switch (content, overlay.content) {
+        case (.mapping, _) where overlay.isNull:
+            // A section of which every key is commented out.
+            return self
         case (.mapping(var pairs), .mapping(let others)):
             var places: [String: Int] = [:]
             for (index, pair) in pairs.enumerated() { places[pair.key] = index }

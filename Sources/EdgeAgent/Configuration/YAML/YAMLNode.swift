@@ -42,7 +42,8 @@ package struct YAMLNode: Sendable, Equatable {
         return text.isEmpty || text == "~" || text == "null"
     }
 
-    /// At most 40 characters of a text, with control characters made visible: for one line of an error.
+    /// At most 40 characters of a text, with control characters made visible: for one line of an
+    /// error.
     static func excerpt(_ text: String) -> String {
         var excerpt = ""
         for (index, scalar) in text.unicodeScalars.enumerated() {

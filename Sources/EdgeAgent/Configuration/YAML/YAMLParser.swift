@@ -2,8 +2,8 @@ internal import CYAML
 
 /// Reads one YAML document through libyaml: the only file that talks to it.
 ///
-/// Bounded in bytes, depth and nodes before anything is built, aliases included. Tags and several documents are
-/// refused: a configuration has no use for either.
+/// Bounded in bytes, depth and nodes before anything is built, aliases included. Tags and several
+/// documents are refused: a configuration has no use for either.
 @safe  // `parser` and `event` are initialised and deleted by libyaml's own calls, in that order.
 package struct YAMLParser: ~Copyable {
     private let parser: UnsafeMutablePointer<yaml_parser_t>
@@ -32,8 +32,11 @@ package struct YAMLParser: ~Copyable {
         }
         let result = unsafe bytes.withUnsafeBytes { bytes -> Result<YAMLNode?, YAMLError> in
             do throws(YAMLError) {
-                // The parser borrows `bytes` and does not outlive this call.
-                var parser = try unsafe YAMLParser(bytes: bytes, file: file, limits: limits)
+                // A byte order mark would count as a column. The parser borrows `bytes` and does
+                // not outlive this call.
+                let start = unsafe bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+                let text = unsafe UnsafeRawBufferPointer(rebasing: bytes[start...])
+                var parser = try unsafe YAMLParser(bytes: text, file: file, limits: limits)
                 return .success(try parser.document())
             } catch {
                 return .failure(error)
@@ -214,9 +217,13 @@ package struct YAMLParser: ~Copyable {
         default:
             let mark = unsafe parser.pointee.problem_mark
             var message = problem ?? "not valid YAML"
-            if isTab(at: mark) {
+            switch byte(at: mark) {
+            case UInt8(ascii: "\t"):
                 message = "a tab stands here: YAML is indented with spaces alone"
-            } else if let context = unsafe parser.pointee.context {
+            case UInt8(ascii: "{"):
+                message = "'{' begins a mapping here: put quotes around a text that contains it"
+            default:
+                guard let context = unsafe parser.pointee.context else { break }
                 let line = unsafe Int(clamping: parser.pointee.context_mark.line) &+ 1
                 message += unsafe " \(String(cString: context)) at line \(line)"
             }
@@ -224,18 +231,18 @@ package struct YAMLParser: ~Copyable {
         }
     }
 
-    private func isTab(at mark: yaml_mark_t) -> Bool {
+    private func byte(at mark: yaml_mark_t) -> UInt8? {
         // The mark's index counts characters, so the byte is found by line and column.
         var line = 0
         var column = 0
         for index in unsafe 0..<bytes.count {
             let byte = unsafe bytes[index]
             if line == mark.line, column == mark.column, byte & 0xC0 != 0x80 {
-                return byte == UInt8(ascii: "\t")
+                return byte
             }
             Self.count(byte, &line, &column)
         }
-        return false
+        return nil
     }
 
     private func location(ofByte offset: Int) -> SourceLocation {
