@@ -21,6 +21,10 @@ IK_PRIMITIVE vec dot(vec sum, vec x, vec w, const int exact) {
     return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
+IK_PRIMITIVE vec dot16(vec sum, vec a, vec b) {
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+}
+
 #include "tile.h"
 
 const ik_kernel_set ik_avx2_kernels = {.name = "avx2", .flip = 0, IK_COMMON_FIELDS};

@@ -31,7 +31,7 @@ IK_PRIMITIVE vec add32(vec a, vec b) { return _mm512_add_epi32(a, b); }
 IK_PRIMITIVE vec xor_bits(vec a, vec b) { return _mm512_xor_si512(a, b); }
 IK_PRIMITIVE vec min_u8(vec a, vec b) { return _mm512_min_epu8(a, b); }
 IK_PRIMITIVE vec max_u8(vec a, vec b) { return _mm512_max_epu8(a, b); }
-IK_PRIMITIVE vec dot16(vec a, vec b) { return _mm512_madd_epi16(a, b); }
+IK_PRIMITIVE vec dot16(vec sum, vec a, vec b) { return _mm512_dpwssd_epi32(sum, a, b); }
 IK_PRIMITIVE vec shift_left32(vec a, int n) { return _mm512_slli_epi32(a, (unsigned)n); }
 IK_PRIMITIVE vec shift_right32(vec a, int n) {
     return _mm512_sra_epi32(a, _mm_cvtsi32_si128(n));

@@ -11,6 +11,8 @@ IK_PRIMITIVE vec dot(vec sum, vec x, vec w, const int exact) {
     return _mm256_dpbusd_avx_epi32(sum, x, w);
 }
 
+IK_PRIMITIVE vec dot16(vec sum, vec a, vec b) { return _mm256_dpwssd_avx_epi32(sum, a, b); }
+
 #include "tile.h"
 
 const ik_kernel_set ik_avxvnni_kernels = {.name = "avxvnni", .flip = 0x80, IK_COMMON_FIELDS};

@@ -46,9 +46,10 @@ IK_PRIMITIVE vec unpack_high8(vec a, vec b) { return vzip2q_u8(a, b); }
 IK_PRIMITIVE vec unpack_low16(vec a, vec b) { return FROM_U16(vzip1q_u16(U16(a), U16(b))); }
 IK_PRIMITIVE vec unpack_high16(vec a, vec b) { return FROM_U16(vzip2q_u16(U16(a), U16(b))); }
 
-IK_PRIMITIVE vec dot16(vec a, vec b) {
+IK_PRIMITIVE vec dot16(vec sum, vec a, vec b) {
     const int32x4_t low = vmull_s16(vget_low_s16(S16(a)), vget_low_s16(S16(b)));
-    return FROM_S32(vpaddq_s32(low, vmull_high_s16(S16(a), S16(b))));
+    const int32x4_t pairs = vpaddq_s32(low, vmull_high_s16(S16(a), S16(b)));
+    return FROM_S32(vaddq_s32(S32(sum), pairs));
 }
 
 IK_PRIMITIVE vec broadcast(const uint8_t *from) {

@@ -14,7 +14,7 @@
 //   add16, add32, shift_left32(v, n), shift_right32(v, n), xor_bits, min_u8, max_u8
 //   unpack_low8, unpack_high8, unpack_low16, unpack_high16   within 16-byte lanes
 //   dot(sum, x, w, exact)                    sum[i] += x[4i..4i+3] . w[4i..4i+3]
-//   dot16(a, b)                              a[2i] * b[2i] + a[2i+1] * b[2i+1], 16-bit numbers
+//   dot16(sum, a, b)                         sum[i] += a[2i] * b[2i] + a[2i+1] * b[2i+1], 16 bits
 //   finish(to, sums, multiplier, r, count, vectors, exact)
 //                       requantizes `vectors` sums (16 channels or more) and stores `count` bytes
 //   narrow(q0, q1, q2, q3, r)                four vectors of integers to bytes, zero point added,
@@ -363,8 +363,8 @@ IK_TARGET static void add(const ik_step *step, uint8_t *arena) {
                     unpack_low16(a_high, b_high), unpack_high16(a_high, b_high)};
                 IK_UNROLL
                 for (int v = 0; v < 4; ++v) {
-                    const vec sum = add32(shift_left32(dot16(pairs[v], high), 8),
-                        add32(dot16(pairs[v], low), bias));
+                    const vec sum = dot16(
+                        add32(shift_left32(dot16(none, pairs[v], high), 8), bias), pairs[v], low);
                     pairs[v] = shift_right32(sum, shift);
                 }
                 store_bytes(to + i, narrow(pairs[0], pairs[1], pairs[2], pairs[3], r), count - i);

@@ -10,8 +10,8 @@ static inline uint8_t *row_of(const ik_tensor *tensor, uint8_t *arena, int32_t b
 /// First and one-past-last kernel index whose input coordinate lies inside [0, extent).
 static inline void clip_kernel(int32_t origin, int32_t dilation, int32_t kernel, int32_t extent,
     int32_t *first, int32_t *end) {
-    *first = 0;
-    *end = kernel;
-    while (*first < kernel && origin + *first * dilation < 0) ++*first;
-    while (*end > *first && origin + (*end - 1) * dilation >= extent) --*end;
+    *first = origin < 0 ? (-origin + dilation - 1) / dilation : 0;
+    const int32_t inside = extent > origin ? (extent - origin + dilation - 1) / dilation : 0;
+    *end = inside < kernel ? inside : kernel;
+    if (*first > *end) *first = *end;
 }

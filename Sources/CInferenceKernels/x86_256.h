@@ -1,4 +1,4 @@
-// Primitives that AVX2 and AVX-VNNI share: everything but the dot product. The including file
+// Primitives that AVX2 and AVX-VNNI share: everything but the dot products. The including file
 // defines IK_TARGET first.
 #include <immintrin.h>
 #include <string.h>
@@ -27,7 +27,6 @@ IK_PRIMITIVE vec add32(vec a, vec b) { return _mm256_add_epi32(a, b); }
 IK_PRIMITIVE vec xor_bits(vec a, vec b) { return _mm256_xor_si256(a, b); }
 IK_PRIMITIVE vec min_u8(vec a, vec b) { return _mm256_min_epu8(a, b); }
 IK_PRIMITIVE vec max_u8(vec a, vec b) { return _mm256_max_epu8(a, b); }
-IK_PRIMITIVE vec dot16(vec a, vec b) { return _mm256_madd_epi16(a, b); }
 IK_PRIMITIVE vec shift_left32(vec a, int n) { return _mm256_slli_epi32(a, n); }
 IK_PRIMITIVE vec shift_right32(vec a, int n) {
     return _mm256_sra_epi32(a, _mm_cvtsi32_si128(n));

@@ -12,7 +12,7 @@ package enum OperatorType: String, Sendable, CaseIterable, Comparable {
 
 extension ModelPlan {
     /// Every operator that this runtime has, by its name in TensorFlow Lite, and the types that it
-    /// has it for. The planner refuses everything else.
+    /// has it for. Tests hold the table to what the planner takes and refuses.
     package static let supportedOperators: [String: Set<OperatorType>] = {
         let bytes: Set<OperatorType> = [.int8, .uint8]
         let quantized: Set<OperatorType> = [.int8, .uint8, .int16]
@@ -25,6 +25,14 @@ extension ModelPlan {
         add("QUANTIZE", "DEQUANTIZE", types: quantized)
         add("AVERAGE_POOL_2D", "MAX_POOL_2D", types: quantized.union([.float32]))
         add("SOFTMAX", types: [.int8, .uint8, .float32])
+        add("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", types: [.int16])
+        add("TRANSPOSE_CONV", types: quantized.union([.float32]))
+        add("RESIZE_BILINEAR", types: quantized.union([.float32]))
+        add("RESIZE_NEAREST_NEIGHBOR", types: any)
+        add("BATCH_MATMUL", types: [.float32, .int8, .int16])
+        add("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", types: [.float32, .hybrid])
+        add("SVDF", types: [.float32, .hybrid, .int8])
+        add("UNIDIRECTIONAL_SEQUENCE_LSTM", types: [.float32, .hybrid])
         add("RESHAPE", "SQUEEZE", "EXPAND_DIMS", types: any)
         add(
             "CONCATENATION", "PAD", "PADV2", "MIRROR_PAD", "TRANSPOSE", "SPLIT", "SPLIT_V", "SLICE",
@@ -36,7 +44,9 @@ extension ModelPlan {
         add("PRELU", types: [.float32, .int8, .uint8])
         add("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", types: quantized.union([.float32, .int32]))
         add("ARG_MAX", "ARG_MIN", types: [.float32, .int8, .uint8, .int16, .int32])
-        add("RELU", "RELU6", "RELU_N1_TO_1", "LEAKY_RELU", "GELU", types: [.float32, .int8, .uint8, .int16])
+        add(
+            "RELU", "RELU6", "RELU_N1_TO_1", "LEAKY_RELU", "GELU",
+            types: [.float32, .int8, .uint8, .int16])
         add("LOGISTIC", "TANH", types: quantized.union([.float32]))
         add("ELU", "HARD_SWISH", types: [.float32, .int8, .uint8])
         add("ABS", "NEG", types: [.float32, .int8, .int16, .int32])

@@ -8,7 +8,7 @@ struct EdgeAgentCommand: AsyncParsableCommand {
         commandName: "edge-agent",
         abstract: "Runs quantized models on sensor topics and publishes alerts.",
         version: AgentVersion.current.description,
-        subcommands: [ModelCommand.self])
+        subcommands: [RunCommand.self, CheckCommand.self, ModelCommand.self])
 }
 
 /// `edge-agent model …`: work with model bundles.

@@ -1,4 +1,5 @@
 import EdgeAgent
+import Foundation
 import SensorIO
 import Testing
 
@@ -10,7 +11,7 @@ struct BundleManifestTests {
          "minimumAgentVersion": "0.1.0",
          "inputs": {"channels": [{"name": "vibration", "unit": "mm/s", "validRange": [0, 100]},
                                  {"name": "Volume Flow", "outOfRange": "clamp"}],
-                    "sampling": {"interval": "100ms", "maximumAge": "1s", "maximumGap": "5s"},
+                    "sampling": {"interval": "100ms", "maximumAge": "1s"},
                     "window": 16, "hop": 4, "features": ["mean", "rms"],
                     "normalization": {"offsets": [1, 2, 3, 4], "scales": [1, 0.5, 2, 4]}},
          "output": {"kind": "classProbabilities", "labels": ["ok", "worn", "broken"],
@@ -34,8 +35,7 @@ struct BundleManifestTests {
                 == WindowDescription(
                     samples: 16, hop: 4,
                     alignment: .fixedRate(
-                        intervalNanoseconds: 100_000_000, maximumAgeNanoseconds: 1_000_000_000),
-                    maximumGapNanoseconds: 5_000_000_000))
+                        intervalNanoseconds: 100_000_000, maximumAgeNanoseconds: 1_000_000_000)))
         #expect(manifest.scoreMethod == .classProbabilities(alarmClasses: [1, 2]))
         #expect(manifest.inferenceBudget == .milliseconds(2))
         #expect(manifest.expiresNanoseconds == 1_893_456_000_000_000_000)

@@ -93,6 +93,45 @@ struct HostileFileTests {
         }
     }
 
+    /// Attributes that are legal and far from any real model: bounded time and memory.
+    @Test("Huge windows, dilations and group counts load and run")
+    func extremeAttributes() throws {
+        var pool = TFLiteWriter()
+        let image = TFLiteWriter.Tensor(shape: [1, 500, 500, 1], type: 9, scales: [0.1])
+        let (x, y) = (pool.add(image), pool.add(image))
+        let window: [Int: TFLiteWriter.Field] = [
+            0: .int8(0), 1: .int32(1), 2: .int32(1), 3: .int32(1), 4: .int32(32_767),
+        ]
+        pool.add(17, inputs: [x], outputs: [y], options: window)
+        let poolFile = pool.file(inputs: [x], outputs: [y])
+
+        var wide = TFLiteWriter()
+        let small = TFLiteWriter.Tensor(shape: [1, 3, 3, 600], type: 9, scales: [0.1])
+        let (a, b) = (wide.add(small), wide.add(small))
+        let w = wide.add(
+            .init(
+                shape: [600, 2, 2, 1], type: 9, scales: [0.1],
+                data: (0..<2_400).map { UInt8(truncatingIfNeeded: $0) }))
+        let spread: [Int: TFLiteWriter.Field] = [
+            0: .int8(0), 1: .int32(1), 2: .int32(1), 4: .int32(32_767), 5: .int32(32_767),
+        ]
+        wide.add(3, inputs: [a, w, -1], outputs: [b], options: spread)
+        let wideFile = wide.file(inputs: [a], outputs: [b])
+
+        for set in InstructionSet.available {
+            #expect(throws: ModelError.self) {
+                var limits = ModelLimits()
+                limits.multiplyAdds = 1_000_000
+                _ = try ModelPlan.make(poolFile, limits: limits, instructionSet: set)
+            }
+            let plan = try ModelPlan.make(wideFile, instructionSet: set)
+            #expect(plan.arenaBytes < 1 << 20)
+            let input = (0..<plan.inputs[0].byteCount).map { UInt8(truncatingIfNeeded: 7 * $0) }
+            let reference = try ModelPlan.make(wideFile, instructionSet: .scalar)
+            #expect(try plan.answers(to: input) == reference.answers(to: input))
+        }
+    }
+
     @Test("Something that is no model says so with its place")
     func notAModel() {
         #expect(throws: ModelError.malformed(.tooShort, offset: 0)) { try exercise([]) }

@@ -36,12 +36,20 @@ struct OperatorGoldens: Decodable {
 
     /// Those of which every operator is claimed to be supported for the model's type; of models
     /// that mix types, for any.
-    static let supported: [Model] = shared.models.filter { model in
+    static let supported = shared.models.filter(isClaimed)
+
+    /// The others, which must be refused.
+    static let unsupported = shared.models.filter { !isClaimed($0) }
+
+    private static func isClaimed(_ model: Model) -> Bool {
         let kind = model.type.split(separator: "_").first.map(String.init) ?? ""
         return model.operators.allSatisfy { name in
             guard let types = ModelPlan.supportedOperators[name] else { return false }
             guard let type = OperatorType(rawValue: kind) else { return true }
+            // In a hybrid network only the layers with weights are hybrid.
             return types.contains(type)
+                || type == .hybrid && name != "BATCH_MATMUL"
+                    && name != "TRANSPOSE_CONV" && types.contains(.float32)
         }
     }
 }
@@ -88,7 +96,8 @@ struct GoldenVectors {
         for place in 0..<inputCount + outputCount {
             let code = try word()
             let tensor = Tensor(
-                type: types[code & 0xFF], shape: try (0..<(code >> 8 & 0xFF)).map { _ in try word() })
+                type: types[code & 0xFF],
+                shape: try (0..<(code >> 8 & 0xFF)).map { _ in try word() })
             if place < inputCount { inputs.append(tensor) } else { outputs.append(tensor) }
         }
         func take(_ tensor: Tensor) throws -> [UInt8] {

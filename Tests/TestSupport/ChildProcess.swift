@@ -173,7 +173,12 @@ public final class ChildProcess: @unchecked Sendable {
 
     /// Writes to the program's standard input.
     public func write(_ text: String) throws {
-        var bytes = Array(text.utf8)[...]
+        try write(Array(text.utf8))
+    }
+
+    /// Writes to the program's standard input.
+    public func write(_ all: [UInt8]) throws {
+        var bytes = all[...]
         lock.lock()
         defer { lock.unlock() }
         while !bytes.isEmpty {

@@ -72,11 +72,11 @@ class Pump:
         self.head = 6.2 * (1 + 0.02 * off(0, 1))  # bar, closed valve, rated speed
         self.rated_flow = 48.0 * (1 + 0.02 * off(0, 1))  # m³/h
         self.efficiency = 0.71 * (1 + 0.01 * off(0, 1))
-        self.vibration = 1.6 * (1 + 0.08 * off(0, 1))  # mm/s
+        self.vibration = 1.6 * (1 + 0.05 * off(0, 1))  # mm/s
         self.valve = 0.85
-        self.set_point = self.random.uniform(0.78, 0.98)
+        self.set_point = self.random.uniform(0.8, 1.0)
         self.speed = self.set_point
-        self.next_change = self.random.uniform(10, 60)
+        self.next_change = self.random.uniform(10, 120)
         self.temperature = AMBIENT + self._warming(self.speed, 0.0)
 
     def _warming(self, speed, friction):
@@ -99,11 +99,11 @@ class Pump:
             else:
                 misalignment += intensity
 
-        # Somebody changes the set point now and then; the converter follows in a few seconds.
+        # Somebody changes the set point now and then; the converter ramps slowly, to spare the pipes.
         if self.seconds >= self.next_change:
-            self.next_change = self.seconds + self.random.uniform(15, 90)
-            self.set_point = self.random.uniform(0.72, 1.0)
-        self.speed += (self.set_point - self.speed) * step / 4.0 + 0.0006 * gauss(0, 1) * math.sqrt(step * 25)
+            self.next_change = self.seconds + self.random.uniform(30, 120)
+            self.set_point = self.random.uniform(0.8, 1.0)
+        self.speed += (self.set_point - self.speed) * step / 12.0 + 0.0006 * gauss(0, 1) * math.sqrt(step * 25)
         self.valve += (0.85 - self.valve) * step / 20.0 + 0.02 * gauss(0, 1) * math.sqrt(step)
         speed, valve = self.speed, min(max(self.valve, 0.6), 1.0)
 
@@ -119,8 +119,8 @@ class Pump:
         self.temperature += (AMBIENT + self._warming(speed, friction) - self.temperature) * step / 90.0
 
         base = self.vibration * (0.25 + 0.75 * speed * speed)
-        x = base * (1 + 1.3 * imbalance * speed * speed + 0.35 * misalignment)
-        y = 0.8 * base * (1 + 0.8 * imbalance * speed * speed + 1.2 * misalignment)
+        x = base * (1 + 2.4 * imbalance * speed * speed + 0.6 * misalignment)
+        y = 0.8 * base * (1 + 1.5 * imbalance * speed * speed + 2.2 * misalignment)
         if wear:
             x *= 1 + 0.35 * wear
             y *= 1 + 0.25 * wear

@@ -191,6 +191,84 @@ typedef struct ik_arg_extreme {
 } ik_arg_extreme;
 void ik_scalar_arg_extreme(const ik_step *step, uint8_t *arena);
 
+// MARK: Convolutions of the rarer types
+
+/// How an accumulator becomes a result: by one float multiplication, as XNNPACK; by a 32-bit
+/// fixed-point multiplier, or by a 16-bit one of a 64-bit accumulator, as LiteRT's built-in kernels.
+/// IK_RULE_EXACT is one double-precision multiplication, half away from zero.
+enum { IK_RULE_FLOAT, IK_RULE_FIXED, IK_RULE_WIDE, IK_RULE_EXACT };
+
+typedef struct ik_wide_conv {
+    const int16_t *weights;  ///< Without their zero point; laid out as those of ik_conv_qs8.
+    const int64_t *bias;
+    const float *scale;                 ///< IK_RULE_FLOAT
+    const double *exact_scale;          ///< IK_RULE_EXACT
+    const int32_t *multiplier, *shift;  ///< The other rules.
+    const float *float_weights, *float_bias;
+    int32_t groups;
+    int32_t depth_multiplier;  ///< 0 unless depthwise.
+    int32_t kernel_height, kernel_width, stride_height, stride_width;
+    int32_t dilation_height, dilation_width, pad_top, pad_left;
+    int32_t clamp_low, clamp_high, rule;
+    float low, high;
+    uint8_t is_transposed, is_16_bit;
+} ik_wide_conv;
+void ik_scalar_wide_conv(const ik_step *step, uint8_t *arena);
+void ik_scalar_transpose_conv_f32(const ik_step *step, uint8_t *arena);
+
+// MARK: Images and matrices
+
+/// Between which two input rows or columns an output row or column lies, and how far.
+typedef struct ik_resize_place {
+    int32_t low, high;
+    int32_t fixed;  ///< 11 bits for 8-bit elements, 10 bits for 16-bit ones.
+    float weight;
+} ik_resize_place;
+typedef struct ik_resize {
+    const ik_resize_place *rows, *columns;
+    int64_t element_bytes;
+} ik_resize;
+void ik_scalar_resize_nearest(const ik_step *step, uint8_t *arena);
+void ik_scalar_resize_bilinear_f32(const ik_step *step, uint8_t *arena);
+void ik_scalar_resize_bilinear_qs8(const ik_step *step, uint8_t *arena);
+void ik_scalar_resize_bilinear_qs16(const ik_step *step, uint8_t *arena);
+
+/// Matrix products; the batch axes broadcast. Strides are bytes.
+typedef struct ik_batch_matmul {
+    int64_t extent[IK_AXES], left[IK_AXES], right[IK_AXES], output[IK_AXES];
+    int64_t rows, columns, depth;
+    int64_t left_row, left_depth, right_depth, right_column, output_row, output_column;
+    int32_t multiplier, shift;
+    float scale;   ///< XNNPACK's rule when above 0, else the fixed-point one.
+    int32_t type;  ///< IK_F32, IK_I8 or IK_I16.
+} ik_batch_matmul;
+void ik_scalar_batch_matmul(const ik_step *step, uint8_t *arena);
+
+// MARK: Recurrent layers; `second` is their state
+
+typedef struct ik_svdf {
+    const float *feature, *time, *bias;  ///< [filter][input], [filter][memory], [unit]
+    const int8_t *feature_qs8;
+    const int16_t *time_qs16;
+    const int32_t *bias_qs32;
+    int64_t batches, inputs, units, rank, memory;
+    int32_t feature_multiplier, feature_shift, time_multiplier, time_shift;
+    float low, high;
+} ik_svdf;
+void ik_scalar_svdf_f32(const ik_step *step, uint8_t *arena);
+void ik_scalar_svdf_qs8(const ik_step *step, uint8_t *arena);
+
+/// Gates in the order input, forget, cell, output. What is left out is NULL.
+typedef struct ik_lstm {
+    const float *input[4], *recurrent[4], *peephole[4], *bias[4], *norm[4];
+    const float *projection, *projection_bias;
+    int64_t batches, times, inputs, units, outputs;
+    float cell_clip, projection_clip;
+    uint8_t is_time_major;
+} ik_lstm;
+/// State: output [batch][output], cell [batch][unit], room for four gates.
+void ik_scalar_lstm_f32(const ik_step *step, uint8_t *arena);
+
 // MARK: Pools and softmax, by ik_step.u.pool and .softmax
 
 void ik_scalar_average_pool_f32(const ik_step *step, uint8_t *arena);

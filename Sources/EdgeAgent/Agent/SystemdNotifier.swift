@@ -13,6 +13,8 @@ package struct SystemdNotifier: Sendable {
         case stopping
         case status(String)
         case watchdog
+        /// More time to become ready.
+        case extendTimeout(microseconds: UInt64)
 
         var text: String {
             switch self {
@@ -20,6 +22,7 @@ package struct SystemdNotifier: Sendable {
             case .stopping: "STOPPING=1"
             case .status(let line): "STATUS=\(line)"
             case .watchdog: "WATCHDOG=1"
+            case .extendTimeout(let microseconds): "EXTEND_TIMEOUT_USEC=\(microseconds)"
             }
         }
     }

@@ -35,6 +35,7 @@ extension BundleManifest {
         channels = try Self.channels(inputs.required("channels"))
         window = try Self.window(inputs)
         features = try Self.features(inputs.required("features"))
+        try Self.check(window, features, channels: channels.count, inputs)
         normalization = try Self.normalization(
             inputs.optional("normalization"), features: features, channels: channels.count,
             samples: window.samples)
@@ -140,6 +141,24 @@ extension BundleManifest {
         return .affine(offsets: values.offsets, scales: values.scales)
     }
 
+    /// What a window's parts say together, and how large the model's input is for it: everything
+    /// that is made of a manifest later is bounded by this.
+    private static func check(
+        _ window: WindowDescription, _ features: FeatureDescription, channels: Int,
+        _ inputs: JSONNode
+    ) throws(JSONError) {
+        do throws(WindowError) {
+            try window.check(channelCount: channels)
+        } catch {
+            throw inputs.invalid("describe a window that can be kept: \(error)")
+        }
+        do throws(FeatureError) {
+            _ = try features.count(samples: window.samples, channelCount: channels)
+        } catch {
+            throw inputs.invalid("describe features that can be computed: \(error)")
+        }
+    }
+
     // MARK: Output
 
     private static func output(_ node: JSONNode) throws(JSONError) -> Output {
@@ -211,9 +230,9 @@ extension BundleManifest {
         try node.requireKeys(among: ["feature", "above", "below", "clear", "severity"])
         let feature = try node.required("feature")
         let name = try feature.string()
-        let names = features.names(channels: channels, samples: window.samples)
-        guard names.contains(name) else {
-            throw feature.invalid("be a feature of the model, as in \(names[0])")
+        guard featureIndex(named: name) != nil else {
+            let first = features.names(channels: [channels[0]], samples: 1)[0]
+            throw feature.invalid("be a feature of the model, as in \(first)")
         }
         let above = try node.optional("above")
         let below = try node.optional("below")

@@ -90,13 +90,28 @@ package struct BundleManifest: Sendable, Equatable {
     /// The fallback as the pipeline runs it; nil when the bundle has none.
     package func fallbackRule() -> FallbackRule? {
         guard let fallback, let thresholds,
-            let index = features.names(channels: channels, samples: window.samples)
-                .firstIndex(of: fallback.feature)
+            let index = featureIndex(named: fallback.feature)
         else { return nil }
         let band = thresholds.bands.firstIndex { $0.severity >= fallback.severity }
         return FallbackRule(
             featureIndex: index, direction: fallback.isAbove ? .above : .below,
             threshold: Float(fallback.threshold), clearThreshold: Float(fallback.clearThreshold),
             band: UInt8((band ?? thresholds.bands.count - 1) + 1))
+    }
+
+    /// The place of a feature in the model's input; nil if there is none of this name.
+    ///
+    /// Makes no list of all names: a raw window may have millions of them.
+    package func featureIndex(named name: String) -> Int? {
+        guard case .raw = features else {
+            return features.names(channels: channels, samples: window.samples)
+                .firstIndex(of: name)
+        }
+        guard name.last == "]", let bracket = name.lastIndex(of: "["),
+            let channel = channels.firstIndex(where: { $0.name == name[..<bracket] }),
+            let time = Int(name[name.index(after: bracket)...].dropLast()),
+            (0..<window.samples).contains(time), name.hasSuffix("[\(time)]")
+        else { return nil }
+        return time * channels.count + channel
     }
 }

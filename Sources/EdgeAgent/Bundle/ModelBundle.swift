@@ -4,7 +4,7 @@ internal import SensorIO
 /// A model with everything that is needed to feed it, to read it and to test it; immutable.
 package struct ModelBundle: Sendable {
     package let path: String
-    package let manifest: BundleManifest
+    package internal(set) var manifest: BundleManifest
     package let golden: BundleGolden
     package let baseline: BundleBaseline
     /// Identifies the bundle's content; a changed byte in any file is another bundle.

@@ -168,7 +168,6 @@ extension Pipeline {
     // MARK: - The sessions' states
 
     func sensorsChanged(_ state: MQTTSessionState) {
-        metrics.set(.sensorsConnected, isConnected(state) ? 1 : 0)
         notices.post(.sensors(state))
     }
 

@@ -188,10 +188,13 @@ package final class Pipeline {
 
         alertSession?.service(poll, nowNanoseconds: now)
         if mayRead {
+            // No PUBACK leaves before what its reading leads to is decided and kept.
+            sensors.holdsWrites = true
             sensors.service(poll, nowNanoseconds: now)
             drainedAt = MonotonicClock.nanoseconds
             evaluateDueWindows()
         }
+        metrics.set(.sensorsConnected, sensors.isReady ? 1 : 0)
         tick(now: MonotonicClock.nanoseconds)
         alertSession?.flush()
         lane.flush()
@@ -202,7 +205,15 @@ package final class Pipeline {
 
     /// While a record is neither acknowledged by the broker nor on disk, the readings that led to
     /// it are not acknowledged either.
+    ///
+    /// Not for ever: with no uplink and no disk, half the keep alive has to be enough, or the sensors'
+    /// broker would end the session.
     private var holdsReadings: Bool {
+        if let held = sensors.oldestHeldNanoseconds,
+            MonotonicClock.nanoseconds &- held > longestHoldNanoseconds
+        {
+            return false
+        }
         let durable = lane.durableSequence
         return lastKeptSequence > durable || (lastLiveSequence > durable && !inflight.isEmpty)
     }
@@ -212,6 +223,10 @@ package final class Pipeline {
         guard isBehind != isOutboxBehind else { return }
         isOutboxBehind = isBehind
         notices.post(.outboxBehind(isBehind: isBehind))
+    }
+
+    private var longestHoldNanoseconds: UInt64 {
+        UInt64(max(settings.sensors.keepAliveSeconds, 4)) &* 500_000_000
     }
 
     private func nextDeadline(_ now: UInt64) -> UInt64 {

@@ -38,6 +38,7 @@ package final class PipelineMetrics: Sendable {
     package enum Gauge: Int, CaseIterable, Sendable {
         case assets
         case alarmsRaised
+        /// 1 while the sensors' broker has granted every subscription.
         case sensorsConnected
         case alertsConnected
         /// Turns of the thread's loop: the proof that it is alive.

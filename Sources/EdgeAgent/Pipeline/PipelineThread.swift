@@ -3,36 +3,43 @@ package import SensorIO
 
 /// A pipeline's own thread, started once and joined once.
 ///
-/// - Thread: `start` and `stop` belong to the control plane.
-package final class PipelineThread {
+/// - Thread: one at a time, of the control plane.
+@safe  // The pointer is a retained reference that nobody else has: given to the thread by `start`, or released
+// in deinit when the thread was never started.
+package struct PipelineThread: ~Copyable {
     private let control: PipelineControl
     private let lane: OutboxLane
+    private var pipeline: UnsafeMutableRawPointer?
     private var thread: pthread_t?
 
-    package init(control: PipelineControl, lane: OutboxLane) {
+    /// Takes the pipeline over; it is the thread's own once that is started.
+    package init(_ pipeline: sending Pipeline, control: PipelineControl, lane: OutboxLane) {
         self.control = control
         self.lane = lane
+        unsafe self.pipeline = Unmanaged.passRetained(pipeline).toOpaque()
     }
 
-    /// Starts the thread; the pipeline is its own from then on.
+    deinit {
+        if let pipeline = unsafe pipeline {
+            unsafe Unmanaged<Pipeline>.fromOpaque(pipeline).release()
+        }
+    }
+
+    /// Starts the thread.
     ///
     /// - Returns: an errno value when no thread can be had, else 0.
-    package func start(_ pipeline: sending Pipeline) -> Int32 {
+    package mutating func start() -> Int32 {
         precondition(thread == nil, "A pipeline runs on one thread.")
         var handle = pthread_t()
-        // Balanced by the thread's function, or below when there is no thread.
-        let argument = unsafe Unmanaged.passRetained(pipeline).toOpaque()
-        let code = unsafe pthread_create(&handle, nil, runPipeline, argument)
-        guard code == 0 else {
-            unsafe Unmanaged<Pipeline>.fromOpaque(argument).release()
-            return code
-        }
+        let code = unsafe pthread_create(&handle, nil, runPipeline, pipeline)
+        guard code == 0 else { return code }
+        unsafe pipeline = nil
         thread = handle
         return 0
     }
 
     /// Ends the pipeline in good order and waits for its thread. Blocks, for about a second at most.
-    package func stop() {
+    package mutating func stop() {
         guard let thread else { return }
         control.requestStop()
         lane.wakeProducer()
@@ -43,7 +50,7 @@ package final class PipelineThread {
 
 private func runPipeline(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     if let argument = unsafe argument {
-        // Balances the retain of `start`; only this thread has the pointer.
+        // Balances the retain of init; only this thread has the pointer.
         unsafe Unmanaged<Pipeline>.fromOpaque(argument).takeRetainedValue().run()
     }
     return nil

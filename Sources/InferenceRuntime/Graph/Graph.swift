@@ -29,6 +29,8 @@ struct GraphTensor {
     var constant: Range<Int>?
     /// Names of the classes, for a classifier's labels and scores.
     var labels: [String] = []
+    /// Whether it is the state of a recurrent layer: zero at first, kept from run to run.
+    var isVariable = false
 
     /// Number of elements. The reader has proven that it does not overflow.
     var elementCount: Int { shape.reduce(1, *) }
@@ -75,6 +77,11 @@ enum Operation: Equatable {
     case treeEnsemble(TreeEnsemble)
     case linearModel(LinearModel)
     case columnMap(ColumnMap)
+    case transposeConvolution(Window, activation: Activation)
+    case resize(Resize)
+    case batchMatrixProduct(transposesLeft: Bool, transposesRight: Bool)
+    case svdf(rank: Int, activation: Activation)
+    case lstm(LSTMOptions)
     case variableHandle(name: String)
     case readVariable
     case assignVariable

@@ -39,6 +39,23 @@ enum Movement: Equatable {
     case batchToSpace
 }
 
+/// A change of image size.
+struct Resize: Equatable {
+    /// Between the four nearest pixels; otherwise the nearest one.
+    var isBilinear: Bool
+    var alignsCorners: Bool
+    var hasHalfPixelCenters: Bool
+}
+
+/// Options of a long short-term memory layer. Its activation is the hyperbolic tangent.
+struct LSTMOptions: Equatable {
+    /// 0: no bound.
+    var cellClip: Float
+    var projectionClip: Float
+    /// [time, batch, …] instead of [batch, time, …].
+    var isTimeMajor: Bool
+}
+
 /// Bits by axis of the specification, as TensorFlow has them.
 struct StridedSliceMasks: Equatable {
     var begin: Int

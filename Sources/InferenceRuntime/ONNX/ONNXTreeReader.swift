@@ -90,7 +90,7 @@ struct ONNXTreeReader {
         }
         let names = try readVotes(isClassifier: isClassifier, leafKeys)
         try readCommon()
-        return (try checked(), names)
+        return (try checked(allNodes: true), names)
     }
 
     private mutating func readVotes(
@@ -243,7 +243,7 @@ struct ONNXTreeReader {
         else { throw node.invalid("aggregate_function or post_transform does not exist") }
         ensemble.aggregate = aggregates[aggregate]
         ensemble.postTransform = post
-        return try checked()
+        return try checked(allNodes: false)
     }
 
     private func child(
@@ -259,7 +259,10 @@ struct ONNXTreeReader {
 
     /// Follows every tree once: a node that is reached twice would be a cycle, or an ensemble
     /// that unfolds to more than its file holds.
-    private func checked() throws(ModelError) -> TreeEnsemble {
+    ///
+    /// - Parameter allNodes: whether a node that no root leads to is a fault: what is left of a tree
+    ///   that a wrong reference has made a cycle.
+    private func checked(allNodes: Bool) throws(ModelError) -> TreeEnsemble {
         var result = ensemble
         guard !result.roots.isEmpty else { throw node.invalid("it has no tree") }
         var reached = [Bool](repeating: false, count: result.nodes.count)
@@ -276,6 +279,9 @@ struct ONNXTreeReader {
                 reached[child] = true
                 open.append(child)
             }
+        }
+        guard !allNodes || reached.allSatisfy({ $0 }) else {
+            throw node.invalid("its nodes form a cycle beside a tree")
         }
         result.featureCount = Int(result.nodes.map(\.feature).max() ?? -1) + 1
         return result

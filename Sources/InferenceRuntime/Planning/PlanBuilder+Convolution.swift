@@ -52,7 +52,7 @@ extension PlanBuilder {
         let parameters = try layerParameters(
             node, outputChannels: filter[0], channelAxis: 0, activation: activation)
         let groups = geometry.input.channels / filter[3]
-        if usesTiles(node, geometry) {
+        if usesTiles(node, geometry, groups: groups) {
             let from = try nativeLayout(x, geometry.border, index)
             let to = try outputLayout(y)
             let weights = weightValues(parameters)
@@ -166,11 +166,11 @@ extension PlanBuilder {
         }
         let parameters = try layerParameters(
             node, outputChannels: outputs, channelAxis: 0, activation: activation)
-        let usesTiles = unsafe kernels.vector_bytes > 0
-        let source = usesTiles ? try nativeDenseLayout(x, index) : try denseLayout(x, index)
+        let isTiled = usesTiles(node, geometry)
+        let source = isTiled ? try nativeDenseLayout(x, index) : try denseLayout(x, index)
         let from = matrix(source, rows: rows, columns: inputs)
         let to = matrix(try outputLayout(y), rows: rows, columns: outputs)
-        if usesTiles {
+        if isTiled {
             let weights = weightValues(parameters)
             if try appendTiles(
                 node, index, geometry, parameters, weights: weights, groups: 1, from: from, to: to)

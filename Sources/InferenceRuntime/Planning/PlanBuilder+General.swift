@@ -20,6 +20,21 @@ extension PlanBuilder {
         case .readVariable: try lowerReadVariable(node, index)
         case .assignVariable: try lowerAssignVariable(node, index)
         case .callOnce: break  // The reader took the first values from it.
+        case .transposeConvolution(let window, let activation):
+            try lowerTransposeConvolution(node, index, window, activation)
+        case .convolution(_, _, let activation), .depthwiseConvolution(_, _, let activation):
+            guard try isWide(node) else { return false }
+            try lowerWideConvolution(node, index, activation)
+        case .fullyConnected(let activation):
+            guard try isWide(node) else { return false }
+            try lowerWideFullyConnected(node, index, activation)
+        case .resize(let resize): try lowerResize(node, index, resize)
+        case .batchMatrixProduct(let left, let right):
+            try lowerBatchMatrixProduct(
+                node, index, transposesLeft: left, transposesRight: right)
+        case .svdf(let rank, let activation):
+            try lowerSVDF(node, index, rank: rank, activation)
+        case .lstm(let options): try lowerLSTM(node, index, options)
         case .cast: try lowerCast(node, index)
         case .quantize, .dequantize: return try lowerChangeOfScale(node, index)
         case .averagePool(let window, let kernel, let activation)
@@ -138,7 +153,8 @@ extension PlanBuilder {
             ik_block_copy(
                 extent: try axes(box.extents, filler: 1, node),
                 input_stride: try axes(box.strides[0], filler: 0, node),
-                output_stride: try axes(box.strides[1], filler: 0, node), block_bytes: Int64(block)))
+                output_stride: try axes(box.strides[1], filler: 0, node), block_bytes: Int64(block))
+        )
         var (from, to) = (input, output)
         from.view.offset += Int64(inputOffset)
         to.view.offset += Int64(outputOffset)

@@ -172,7 +172,8 @@ extension PlanBuilder {
         outputStrides.reverse()
         let offset = zip(begins, inputStrides).reduce(0) { $0 + $1.0 * $1.1 }
         try copyBox(
-            extents, from: from, at: offset, zip(inputStrides, steps).map { $0 * $1 }, to: to, at: 0,
+            extents, from: from, at: offset, zip(inputStrides, steps).map { $0 * $1 }, to: to,
+            at: 0,
             outputStrides, element: elementBytes(y), node, index)
     }
 

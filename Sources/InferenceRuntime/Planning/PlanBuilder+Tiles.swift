@@ -4,9 +4,9 @@ internal import CInferenceKernels
 extension PlanBuilder {
     /// Whether the vector kernels run this convolution. Asked before its tensors have places.
     ///
-    /// They do not where borders would be out of proportion, or where an input channel feeds
-    /// several outputs; the scalar kernels do.
-    func usesTiles(_ node: GraphNode, _ geometry: WindowGeometry) -> Bool {
+    /// They do not where borders or tables would be out of proportion, or where an input channel
+    /// feeds several outputs; the scalar kernels do.
+    func usesTiles(_ node: GraphNode, _ geometry: WindowGeometry, groups: Int = 1) -> Bool {
         guard unsafe kernels.vector_bytes > 0, let input = node.inputs[0], is8Bit(input) else {
             return false
         }
@@ -15,6 +15,11 @@ extension PlanBuilder {
         {
             return false
         }
+        // Every group of channels is a step of its own; every pixel an entry of a table.
+        let (output, kernel) = (geometry.output, geometry.kernel)
+        guard groups <= 256, kernel.height * kernel.width <= 4_096,
+            output.batches * output.height * output.width * groups <= 1 << 20
+        else { return false }
         let border = geometry.border
         let height = geometry.input.height + border.top + border.bottom
         let width = geometry.input.width + border.left + border.right

@@ -188,6 +188,14 @@ internal import CInferenceKernels
         return layout
     }
 
+    /// Memory of a recurrent layer: zero at first, kept from one run to the next.
+    mutating func makeRawState(byteCount: Int) -> Layout {
+        storages.append(
+            Storage(
+                request: ArenaRequest(byteCount: byteCount, first: -1, last: .max), fill: 0))
+        return Layout(storage: storages.count - 1, view: ik_tensor(), border: Border())
+    }
+
     /// The byte flip that `outputLayout` will give.
     func outputFlip(_ tensor: Int) -> UInt8 {
         graph.outputs.contains(tensor) ? declaredFlip(tensor) : internalFlip(tensor)
@@ -276,6 +284,7 @@ internal import CInferenceKernels
 
     /// Constant operands of elementwise operators lie in the arena like any other tensor.
     private mutating func constantLayout(_ tensor: Int) throws(ModelError) -> Layout {
+        if graph.tensors[tensor].isVariable { return try makeStateLayout(tensor, initial: nil) }
         guard let bytes = graph.tensors[tensor].constant else {
             preconditionFailure("the reader proved that every tensor is written before it is read")
         }

@@ -18,6 +18,32 @@ extension TFLiteOptions {
         case "ARG_MAX": return .argumentOfExtreme(isMinimum: false)
         case "ARG_MIN": return .argumentOfExtreme(isMinimum: true)
         case "CAST": return .cast
+        case "SVDF": return .svdf(rank: try number(0), activation: try activation(1))
+        case "UNIDIRECTIONAL_SEQUENCE_LSTM":
+            let code = try table?.integer(0, default: Int8(0)) ?? 0
+            guard code == 4 else { throw form("activation \(code) is not supported") }
+            let cellClip = try table?.float(1, default: 0) ?? 0
+            let projectionClip = try table?.float(2, default: 0) ?? 0
+            guard cellClip >= 0, projectionClip >= 0, try !flag(5) else {
+                throw form("clips of \(cellClip) and \(projectionClip), or diagonal weights")
+            }
+            return .lstm(
+                LSTMOptions(
+                    cellClip: cellClip, projectionClip: projectionClip, isTimeMajor: try flag(3)))
+        case "RESIZE_BILINEAR":
+            return .resize(
+                Resize(
+                    isBilinear: true, alignsCorners: try flag(2), hasHalfPixelCenters: try flag(3)))
+        case "RESIZE_NEAREST_NEIGHBOR":
+            return .resize(
+                Resize(
+                    isBilinear: false, alignsCorners: try flag(0), hasHalfPixelCenters: try flag(1))
+            )
+        case "BATCH_MATMUL":
+            return .batchMatrixProduct(
+                transposesLeft: try flag(0), transposesRight: try flag(1))
+        case "TRANSPOSE_CONV":
+            return .transposeConvolution(try window(), activation: try activation(3))
         case "VAR_HANDLE":
             let container = try table?.string(0) ?? ""
             return .variableHandle(name: container + "/" + (try table?.string(1) ?? ""))
@@ -59,7 +85,8 @@ extension TFLiteOptions {
         case "CONCATENATION":
             return .concatenation(axis: try number(0), activation: try activation(1))
         case "PAD", "PADV2": return .pad
-        case "MIRROR_PAD": return .mirrorPad(includesEdge: try table?.integer(0, default: Int8(0)) == 1)
+        case "MIRROR_PAD":
+            return .mirrorPad(includesEdge: try table?.integer(0, default: Int8(0)) == 1)
         case "TRANSPOSE": return .transpose
         case "SPLIT": return .split
         case "SPLIT_V": return .splitSizes

@@ -80,9 +80,6 @@ struct TFLiteReader {
         guard let type = ElementType(tfliteCode: Int(try table.integer(1, default: Int8(0)))) else {
             throw .malformed(.unknownElementType, offset: table.position)
         }
-        if try table.bool(5) {
-            throw .invalidTensor(name: name, index: index, reason: "variables are not supported")
-        }
         if try table.table(6) != nil {
             throw .invalidTensor(name: name, index: index, reason: "sparse data is not supported")
         }
@@ -100,7 +97,8 @@ struct TFLiteReader {
         return GraphTensor(
             name: name, shape: shape, elementType: type,
             quantization: try readQuantization(table, name: name, index: index),
-            constant: try readData(table, elements: elements, type: type))
+            constant: try readData(table, elements: elements, type: type),
+            isVariable: try table.bool(5))
     }
 
     /// A dimension of −1 (unknown until run time, in practice the batch) is 1.
@@ -271,7 +269,7 @@ struct TFLiteReader {
 
     /// Every tensor is written once, and before it is read. This also rules out cycles.
     private func checkOrder(_ graph: Graph) throws(ModelError) {
-        var written = graph.tensors.map { $0.constant != nil }
+        var written = graph.tensors.map { $0.constant != nil || $0.isVariable }
         let offset = subgraph.position
         for input in graph.inputs {
             guard !written[input] else { throw .malformed(.writtenTwice, offset: offset) }

@@ -4,22 +4,27 @@
 /// - Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 ("full jitter").
 package struct BackoffPolicy: Sendable, Equatable {
     /// The ceiling of the first wait.
-    package var initialNanoseconds: UInt64
+    package let initialNanoseconds: UInt64
     /// The ceiling of every wait.
-    package var maximumNanoseconds: UInt64
+    package let maximumNanoseconds: UInt64
     /// How long things must have gone well before the count of failures starts again from zero.
-    package var resetAfterNanoseconds: UInt64
+    package let resetAfterNanoseconds: UInt64
 
     /// No wait is shorter than this, so that nothing spins however the dice fall.
     package static let floorNanoseconds: UInt64 = 20_000_000
 
-    /// - Range: `initialNanoseconds` is raised to the floor, `maximumNanoseconds` to the initial.
+    /// No wait is longer than this: a day.
+    package static let limitNanoseconds: UInt64 = 86_400_000_000_000
+
+    /// - Range: ``floorNanoseconds`` <= `initialNanoseconds` <= `maximumNanoseconds` <= ``limitNanoseconds``; what is
+    ///   outside is moved to the nearest end.
     package init(
         initialNanoseconds: UInt64 = 1_000_000_000, maximumNanoseconds: UInt64 = 60_000_000_000,
         resetAfterNanoseconds: UInt64 = 10_000_000_000
     ) {
-        self.initialNanoseconds = max(initialNanoseconds, Self.floorNanoseconds)
-        self.maximumNanoseconds = max(maximumNanoseconds, self.initialNanoseconds)
+        let initial = min(max(initialNanoseconds, Self.floorNanoseconds), Self.limitNanoseconds)
+        self.initialNanoseconds = initial
+        self.maximumNanoseconds = min(max(maximumNanoseconds, initial), Self.limitNanoseconds)
         self.resetAfterNanoseconds = resetAfterNanoseconds
     }
 

@@ -9,6 +9,9 @@ extension MQTTEndpoint {
         try require(keepAliveSeconds >= 5, "keepAliveSeconds", "must be 5 to 65535")
         try require(receiveMaximum > 0, "receiveMaximum", "must be 1 to 65535")
         try require(sendMaximum > 0, "sendMaximum", "must be 1 to 65535")
+        try require(
+            (10_000_000...600_000_000_000).contains(connectTimeoutNanoseconds),
+            "connectTimeoutNanoseconds", "must be 10 ms to 10 min")
         // libmosquitto cannot leave the identifier to the broker and keep a session.
         try requireString(clientIdentifier, "clientIdentifier")
         try require(!clientIdentifier.isEmpty, "clientIdentifier", "is empty")

@@ -14,7 +14,7 @@
 /// flight is forgotten and is the caller's to send again.
 ///
 /// - Thread: one thread owns a session, from ``start(nowNanoseconds:)`` on; every callback runs on it, from
-///   within ``service(_:nowNanoseconds:)``, ``start(nowNanoseconds:)`` or ``stop(timeoutNanoseconds:)``. A callback may
+///   within ``service(_:nowNanoseconds:)``, ``start(nowNanoseconds:)``, ``flush()`` or ``stop(timeoutNanoseconds:)``. A callback may
 ///   publish and set ``holdsWrites``; it must not stop the session.
 package final class MQTTSession {
     /// What a message view, and its bytes, are given to; set before the start.
@@ -201,7 +201,7 @@ package final class MQTTSession {
     /// Hands what is queued to the kernel, unless ``holdsWrites``. Each service ends with it; whoever
     /// publishes at another time calls it. From a callback it does nothing: the service is not over.
     package func flush() {
-        guard !isServicing else { return }
+        guard !isServicing, isAccepted else { return }
         writeQueued()
     }
 
@@ -215,6 +215,12 @@ package final class MQTTSession {
             return
         }
         oldestHeldNanoseconds = nil
+        if !isAccepted, endpoint.tls != nil {
+            // With TLS 1.3 a broker refuses our certificate after the handshake. Its alert lies unread in the
+            // socket; a write that fails would close it, and nobody would know why.
+            let code = connection.read()
+            if code != 0 || connection.socket < 0 { return lose(connection, code) }
+        }
         isWriting = true
         let code = connection.write()
         isWriting = false
@@ -268,13 +274,21 @@ package final class MQTTSession {
             lose(
                 .disconnectedByServer(
                     MQTTReasonCode(rawValue: UInt8(truncatingIfNeeded: disconnectCode))))
+            return
+        }
+        let error = MQTTError(
+            libraryCode: disconnectCode == 0 ? code : disconnectCode,
+            errorNumber: connection.errorNumber, log: connection.log.text)
+        if case .connectionLost(let number, nil) = error, !isAccepted, endpoint.tls != nil {
+            lose(.connectionLost(errorNumber: number, text: Self.closedBeforeConnack))
         } else {
-            lose(
-                MQTTError(
-                    libraryCode: disconnectCode == 0 ? code : disconnectCode,
-                    errorNumber: connection.errorNumber, log: connection.log.text))
+            lose(error)
         }
     }
+
+    private static let closedBeforeConnack =
+        "the broker closed before it answered the CONNECT; a certificate that it misses or does not "
+        + "know may be why"
 
     private func lose(_ error: MQTTError) {
         connection = nil
@@ -322,17 +336,9 @@ package final class MQTTSession {
         retryAt = nil
         stepDeadline = nil
         guard state != .stopped else { return }
-        if let connection, isAccepted, !holdsWrites, connection.disconnect() == 0 {
-            let deadline = MonotonicClock.nanoseconds &+ timeoutNanoseconds
-            var set = PollSet(capacity: 1)
-            // The library closes the socket when the DISCONNECT is written.
-            while connection.write() == 0, connection.socket >= 0,
-                MonotonicClock.nanoseconds < deadline
-            {
-                set.removeAll()
-                set.add(connection.socket, .writable)
-                set.wait(deadlineNanoseconds: deadline)
-            }
+        if let connection, isAccepted, !holdsWrites {
+            connection.disconnectBlocking(
+                deadlineNanoseconds: MonotonicClock.nanoseconds &+ timeoutNanoseconds)
         }
         connection = nil
         isAccepted = false

@@ -51,6 +51,8 @@ internal import Glibc
     }
 
     deinit {
+        // The callback's pointer leads here: it must not be followed any more.
+        unsafe mosquitto_log_callback_set(handle, nil)
         unsafe mosquitto_destroy(handle)
     }
 
@@ -185,6 +187,8 @@ internal import Glibc
 
     /// From here on `session` gets the events.
     func attach(to session: MQTTSession) {
+        // The library does not; a child process has no business with the broker.
+        _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
         unsafe self.session = session
         unsafe mosquitto_connect_v5_callback_set(handle, mosquittoDidConnect)
         unsafe mosquitto_disconnect_v5_callback_set(handle, mosquittoDidDisconnect)
@@ -227,8 +231,36 @@ internal import Glibc
     /// Sends pings and notices a peer that does not answer them. Returns the library's code.
     func keepAlive() -> Int32 { unsafe mosquitto_loop_misc(handle) }
 
-    /// Queues a DISCONNECT: the broker drops the will.
-    func disconnect() -> Int32 { unsafe mosquitto_disconnect_v5(handle, 0, nil) }
+    /// Writes what is queued and a DISCONNECT, upon which the broker drops the will, and closes.
+    ///
+    /// The library closes the socket right behind the DISCONNECT. If anything unread is there then, and in a
+    /// flow of messages something always is, the kernel resets the connection, and the broker may never
+    /// see the last PUBACKs and the DISCONNECT. So a second descriptor keeps the socket open until the broker
+    /// has closed its side.
+    func disconnectBlocking(deadlineNanoseconds: UInt64) {
+        let lingering = fcntl(socket, F_DUPFD_CLOEXEC, 0)
+        defer { if lingering >= 0 { close(lingering) } }
+        guard unsafe mosquitto_disconnect_v5(handle, 0, nil) == 0 else { return }
+        var set = PollSet(capacity: 1)
+        while write() == 0, socket >= 0, MonotonicClock.nanoseconds < deadlineNanoseconds {
+            set.removeAll()
+            set.add(socket, .writable)
+            set.wait(deadlineNanoseconds: deadlineNanoseconds)
+        }
+        guard lingering >= 0, socket < 0 else { return }
+        shutdown(lingering, Int32(SHUT_WR))
+        while MonotonicClock.nanoseconds < deadlineNanoseconds {
+            set.removeAll()
+            set.add(lingering, .readable)
+            set.wait(deadlineNanoseconds: deadlineNanoseconds)
+            guard !set.readiness(at: 0).isEmpty else { continue }
+            // Proof: at most 4096 bytes go into 4096 bytes of its own.
+            let count = unsafe withUnsafeTemporaryAllocation(byteCount: 4_096, alignment: 1) {
+                unsafe recv(lingering, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT))
+            }
+            if count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) { return }
+        }
+    }
 
     /// Queues a SUBSCRIBE; sets the identifier under which its SUBACK comes.
     func subscribe(_ subscription: MQTTSubscription, messageIdentifier: inout Int32) -> Int32 {

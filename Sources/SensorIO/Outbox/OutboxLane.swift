@@ -176,10 +176,12 @@ package final class OutboxLane: Sendable {
     }
 
     /// Tells the producer where the outbox stands, and wakes it if it wants.
-    func publishState(durableSequence: UInt64, isOpen open: Bool) {
+    ///
+    /// - Parameter hasTaken: whether room was made in the ring, which a producer may wait for as well.
+    func publishState(durableSequence: UInt64, isOpen open: Bool, hasTaken: Bool = false) {
         let before = durable.load(ordering: .relaxed)
         let wasOpen = isOpen.load(ordering: .relaxed)
-        guard durableSequence != before || open != wasOpen else { return }
+        guard durableSequence != before || open != wasOpen || hasTaken else { return }
         // Proof: releasing: whatever the producer does after it has seen the value comes after the commit.
         durable.store(max(durableSequence, before), ordering: .releasing)
         isOpen.store(open, ordering: .releasing)

@@ -60,6 +60,26 @@ package struct OutboxStatusMessage: Sendable, Equatable {
     }
 }
 
+/// Where records go, and what is said there about the agent itself.
+package struct OutboxUplink: Sendable, Equatable {
+    /// Its will is what the broker publishes when the agent vanishes. Room for a few status messages is
+    /// added to its send maximum.
+    package var endpoint: MQTTEndpoint
+    /// Published, retained, first thing after each connect.
+    package var birth: OutboxStatusMessage?
+    /// Published, retained, last thing before an orderly end.
+    package var offline: OutboxStatusMessage?
+
+    package init(
+        endpoint: MQTTEndpoint, birth: OutboxStatusMessage? = nil,
+        offline: OutboxStatusMessage? = nil
+    ) {
+        self.endpoint = endpoint
+        self.birth = birth
+        self.offline = offline
+    }
+}
+
 /// How the outbox ended.
 package struct OutboxStopReport: Sendable, Equatable {
     /// Records that stay on the disk for the next start.

@@ -58,7 +58,8 @@ package struct OutboxRecordHeader: Sendable, Equatable {
     }
 
     init(
-        sequence: UInt64, recordClass: OutboxRecordClass, flags: UInt8, contentType: MQTTContentType,
+        sequence: UInt64, recordClass: OutboxRecordClass, flags: UInt8,
+        contentType: MQTTContentType,
         historicalOffset: Int, expirySeconds: UInt32, createdNanoseconds: Int64
     ) {
         self.init(

@@ -21,7 +21,8 @@ internal import Synchronization
     /// What the reading side gets; the pointers are valid during the call only.
     @safe enum Entry {
         // Proof of @safe: made by `read` only, for the duration of one call of its body.
-        case record(OutboxRecordHeader, UnsafeRawBufferPointer, UnsafeRawBufferPointer, isLive: Bool)
+        case record(
+            OutboxRecordHeader, UnsafeRawBufferPointer, UnsafeRawBufferPointer, isLive: Bool)
         case acknowledged(sequence: UInt64)
         case rejected(sequence: UInt64, reasonCode: UInt8)
         case handOver(sequence: UInt64)

@@ -47,6 +47,10 @@ package struct SQLiteError: Error, Sendable, Equatable {
         }
     }
 
+    /// Whether an error while opening says that the file is damaged: a damaged schema shows as SQL that
+    /// does not compile.
+    package var isDamageAtOpening: Bool { kind == .corrupt || code & 0xFF == 1 }
+
     /// Whether trying again later, unchanged, may work.
     package var isTransient: Bool {
         switch kind {

@@ -181,10 +181,10 @@ package struct TopicTemplate: Sendable, Equatable {
                     unsafe buffer[count] = byte
                     count += 1
                 }
+                if unsafe buffer[count - 1] == UInt8(ascii: "/") { return .emptyLevel }
             }
         }
         guard count > 0 else { return .tooLong }
-        if unsafe buffer[count - 1] == UInt8(ascii: "/") { return .emptyLevel }
         if unsafe buffer[0] == UInt8(ascii: "$") { return .reserved }
         unsafe buffer[count] = 0
         return .written(count: count)

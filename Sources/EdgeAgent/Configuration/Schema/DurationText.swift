@@ -7,7 +7,8 @@ package enum DurationText {
 
     /// Reads one number with one unit.
     ///
-    /// - Returns: nil for anything else, for a negative or a fraction of a nanosecond, and beyond 292 years.
+    /// - Returns: nil for anything else, for a negative or a fraction of a nanosecond, and beyond
+    /// 292 years.
     package static func parse(_ text: String) -> Duration? {
         guard let (number, suffix) = DecimalText.split(text) else { return nil }
         let name = suffix == "µs" || suffix == "μs" ? "us" : suffix

@@ -1,0 +1,72 @@
+# `make help` says what there is. On a fresh Debian 12 with a Swift toolchain nothing else has to be done before.
+SWIFT ?= swift
+PREFIX ?= /usr
+DESTDIR ?=
+
+# Static: a box needs no Swift runtime beside it. No colours: with a terminal the compiler's flags would be others than
+# without one, and each change between the two a new build.
+RELEASE := -c release --static-swift-stdlib --no-color-diagnostics
+TEST_PYTHON := .build-python/bin/python
+MALLOC_COUNTER := .build-tests/malloc_counter.so
+
+.PHONY: help demo test lint format build bench bench-inference bench-pipeline bench-skab install clean packages-build packages-demo packages-test
+.DEFAULT_GOAL := help
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: packages-demo build ## Simulated pumps, alerts on the terminal; DEMO_SECONDS=30 ends by itself
+	@python3 scripts/demo/demo.py --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
+
+test: packages-test build $(TEST_PYTHON) $(MALLOC_COUNTER) ## All tests, with real brokers on loopback
+	TEST_AGENT_BINARY="$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" EDGE_AGENT_PYTHON="$(CURDIR)/$(TEST_PYTHON)" \
+	  TEST_MALLOC_COUNTER="$(CURDIR)/$(MALLOC_COUNTER)" $(SWIFT) test --disable-xctest $(TEST_FLAGS)
+
+lint: ## Format, forbidden constructs, sizes
+	@scripts/lint
+
+format: ## Put all Swift files into the project's format
+	git ls-files -z --cached --others --exclude-standard '*.swift' | xargs -0 $(SWIFT) format --in-place --parallel
+
+build: packages-build ## The release build of edge-agent
+	$(SWIFT) build $(RELEASE) --product edge-agent
+
+bench: bench-inference bench-pipeline bench-skab ## All benchmarks; each skips with a reason what cannot run here
+
+bench-inference: packages-build ## Against the best inference libraries
+	@if [ -x Benchmarks/inference/run ]; then Benchmarks/inference/run; else echo "bench-inference: skipped, there is none yet"; fi
+
+bench-pipeline: packages-demo build ## Latency and throughput against a C relay
+	@if [ -x Benchmarks/pipeline/run ]; then Benchmarks/pipeline/run; else echo "bench-pipeline: skipped, there is none yet"; fi
+
+bench-skab: packages-demo build ## Detection on real sensor data
+	@Benchmarks/skab/run
+
+install: build ## Install below DESTDIR and PREFIX (/usr)
+	install -D -m 0755 -s "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" "$(DESTDIR)$(PREFIX)/bin/edge-agent"
+	install -D -m 0644 systemd/edge-agent.service "$(DESTDIR)$(PREFIX)/lib/systemd/system/edge-agent.service"
+	install -D -m 0644 systemd/edge-agent@.service "$(DESTDIR)$(PREFIX)/lib/systemd/system/edge-agent@.service"
+	install -D -m 0644 systemd/edge-agent.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/edge-agent.conf"
+	install -D -m 0644 config/edge-agent.yaml "$(DESTDIR)$(PREFIX)/share/doc/edge-agent/examples/edge-agent.yaml"
+
+clean: ## Remove all that was built
+	rm -rf .build .build-*
+
+packages-build:
+	@scripts/install-packages build
+
+packages-demo:
+	@scripts/install-packages build demo
+
+packages-test:
+	@scripts/install-packages build demo test
+
+$(MALLOC_COUNTER): Tests/alloc/malloc_counter.c
+	mkdir -p $(@D)
+	clang -std=c11 -O2 -fPIC -shared -Wall -Wextra -Werror -o $@ $<
+
+$(TEST_PYTHON): scripts/tests/requirements.txt | packages-test
+	rm -rf .build-python
+	python3 -m venv .build-python
+	.build-python/bin/pip install --quiet --disable-pip-version-check --requirement scripts/tests/requirements.txt
+	touch $@

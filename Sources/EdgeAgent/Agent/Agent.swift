@@ -1,0 +1,139 @@
+internal import CLinuxShims
+internal import Glibc
+package import Logging
+internal import SensorIO
+internal import ServiceLifecycle
+internal import UnixSignals
+
+/// The whole agent: outbox, pipelines, and the monitor that watches them.
+///
+/// Start order is dependency order, and the end goes backwards: the pipelines stop taking readings, the
+/// outbox keeps or sends what they decided, the last message says that the agent stopped.
+package struct Agent: Sendable {
+    private let plan: AgentPlan
+    private let logger: Logger
+    private let notifier: SystemdNotifier
+
+    /// - Parameter environment: the process's, for systemd's variables.
+    package init(plan: AgentPlan, logger: Logger, environment: [String: String]) {
+        self.plan = plan
+        self.logger = logger
+        notifier = SystemdNotifier(environment: environment)
+    }
+
+    /// Runs until SIGTERM or SIGINT.
+    ///
+    /// - Throws: `AgentError` when something cannot be started.
+    package func run() async throws {
+        let startedAt = WallClock.nanoseconds
+        try prepareProcess()
+        let wallClock = WallClock()
+        let log = NoticeLog(logger: logger)
+        let status = StatusBox(
+            AgentStatus(
+                agent: plan.agent, version: AgentVersion.text, boot: 0,
+                startedAtNanoseconds: startedAt, clock: wallClock.state, pipelines: []))
+        let outbox = try makeOutbox(status: status, log: log)
+        let hosts = try start(outbox, status: status, wallClock: wallClock)
+        let monitor = Monitor(
+            hosts: hosts, outbox: outbox, wallClock: wallClock, log: log, notifier: notifier,
+            logger: logger, locksMemory: plan.configuration.agent.lockMemory)
+        let services: [any Service] = [
+            OutboxHost(outbox: outbox, logger: logger),
+            PipelineHosts(hosts: hosts, notifier: notifier), monitor,
+        ]
+        let group = ServiceGroup(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: quiet(logger))
+        try await group.run()
+    }
+
+    /// Tests the models, then starts the outbox's thread and each pipeline's.
+    ///
+    /// - Throws: `AgentError`; what was started has ended again.
+    private func start(
+        _ outbox: OutboxService, status: StatusBox, wallClock: WallClock
+    ) throws(AgentError) -> [PipelineHost] {
+        var hosts: [PipelineHost] = []
+        do throws(AgentError) {
+            for pipeline in plan.pipelines {
+                hosts.append(
+                    try PipelineHost(
+                        pipeline, agent: plan.agent, outbox: outbox, wallClock: wallClock,
+                        logger: logger))
+            }
+            status.update { $0.pipelines = hosts.map(\.status) }
+            outbox.setBirth(birth(status))
+            do throws(OutboxError) {
+                try outbox.start()
+            } catch {
+                throw .outbox(error)
+            }
+            for host in hosts { try host.start() }
+            return hosts
+        } catch {
+            for host in hosts { host.stop() }
+            outbox.stop(deadlineNanoseconds: MonotonicClock.nanoseconds &+ 1_000_000_000)
+            throw error
+        }
+    }
+
+    /// The group's own messages are about its services, not about the plant.
+    private func quiet(_ logger: Logger) -> Logger {
+        var logger = logger
+        logger.logLevel = max(logger.logLevel, .warning)
+        return logger
+    }
+
+    private func prepareProcess() throws(AgentError) {
+        // A peer that goes away is an error of the write, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        if plan.configuration.agent.lockMemory {
+            let code = els_lock_memory()
+            if code != 0 {
+                logger.error(
+                    "memory cannot be locked: see systemd/real-time.conf.example",
+                    metadata: ["errno": "\(code)"])
+            }
+        }
+        try StateDirectory.make(plan.configuration.agent.stateDirectory)
+    }
+
+    private func makeOutbox(
+        status: StatusBox, log: NoticeLog
+    ) throws(AgentError) -> OutboxService {
+        let settings = plan.configuration.outbox
+        let configuration = OutboxConfiguration(
+            path: settings.path, maximumBytes: settings.maximumBytes,
+            maximumAgeSeconds: UInt32(clamping: settings.maximumAge.components.seconds),
+            maximumMemoryBytes: settings.maximumMemoryBytes,
+            commitDelayNanoseconds: UInt64(clamping: settings.commitDelay.wholeNanoseconds),
+            window: settings.window, drainRecordsPerSecond: settings.drainRate,
+            maximumQuarantined: settings.maximumQuarantined)
+        do throws(OutboxError) {
+            return try OutboxService(
+                configuration: configuration,
+                uplink: { boot in
+                    status.update { $0.boot = boot.number }
+                    var endpoint = plan.uplink
+                    endpoint.cleanStart = true
+                    endpoint.sessionExpirySeconds = 0
+                    endpoint.will = MQTTWill(
+                        topic: plan.statusTopic, payload: status.value.offline(.lost),
+                        contentType: .json)
+                    return OutboxUplink(
+                        endpoint: endpoint,
+                        offline: OutboxStatusMessage(
+                            topic: plan.statusTopic, payload: status.value.offline(.stopped)))
+                }, onEvent: { event in log.write(event) })
+        } catch {
+            throw .outbox(error)
+        }
+    }
+
+    private func birth(_ status: StatusBox) -> OutboxStatusMessage {
+        OutboxStatusMessage(
+            topic: plan.statusTopic,
+            payload: status.value.online(timeNanoseconds: WallClock.nanoseconds))
+    }
+}

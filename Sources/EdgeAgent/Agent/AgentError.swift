@@ -1,0 +1,41 @@
+internal import Glibc
+package import SensorIO
+
+/// Why the agent cannot start; each message says what to do.
+package enum AgentError: Error, CustomStringConvertible {
+    case stateDirectory(path: String, errorNumber: Int32)
+    case outbox(OutboxError)
+    case secrets(ConfigurationError)
+    /// A template of topics that cannot be used.
+    case topic(key: String, text: String, TopicError)
+    case bundle(pipeline: String, BundleError)
+    case pipeline(name: String, PipelineError)
+    case thread(name: String, errorNumber: Int32)
+    /// The configuration does not fit the bundles.
+    case configuration([ConfigurationDiagnostic])
+    /// What the configuration and the bundle say does not go together.
+    case mismatch(pipeline: String, reason: String)
+
+    package var description: String {
+        switch self {
+        case .stateDirectory(let path, let number):
+            "agent.stateDirectory: \(path) cannot be made: \(Self.text(number))"
+        case .outbox(.inUse(let path)):
+            "outbox.path: another agent has \(path) open: give each its own agent.stateDirectory"
+        case .outbox(let error): "outbox: \(error)"
+        case .secrets(let error): "\(error)"
+        case .topic(let key, let text, let error): "\(key): '\(text)': \(error)"
+        case .bundle(let pipeline, let error): "pipelines.\(pipeline).model: \(error)"
+        case .pipeline(let name, let error): "pipelines.\(name): \(error)"
+        case .thread(let name, let number):
+            "pipelines.\(name): no thread can be started: \(Self.text(number))"
+        case .configuration(let diagnostics):
+            diagnostics.map(\.description).joined(separator: "\n")
+        case .mismatch(let pipeline, let reason): "pipelines.\(pipeline): \(reason)"
+        }
+    }
+
+    private static func text(_ errorNumber: Int32) -> String {
+        unsafe String(cString: strerror(errorNumber))
+    }
+}

@@ -1,0 +1,166 @@
+internal import SensorIO
+
+/// What an agent is made of, worked out from the configuration before anything is started.
+package struct AgentPlan: Sendable {
+    /// A pipeline's bundle, and the rule that the box has decided on.
+    struct PipelinePlan: Sendable {
+        var configuration: PipelineConfiguration
+        var bundle: ModelBundle
+        var alarmRule: AlarmRule?
+        var filters: [TopicFilter]
+        var keys: [TopicKey]
+        var channelCaptures: [Int?]
+        var sensors: MQTTEndpoint
+        /// nil when alerts go to another broker than the one the sensors publish to.
+        var alerts: MQTTEndpoint?
+        var topics: PipelineSettings.Topics
+    }
+
+    let configuration: Configuration
+    let agent: String
+    let uplink: MQTTEndpoint
+    let statusTopic: String
+    let pipelines: [PipelinePlan]
+    /// What is doubtful but works.
+    package let warnings: [ConfigurationDiagnostic]
+
+    /// Reads bundles and passwords and checks that everything goes together. Blocks on the disk.
+    ///
+    /// - Throws: `AgentError` with the key that is wrong.
+    package init(_ loaded: LoadedConfiguration) throws(AgentError) {
+        let configuration = loaded.configuration
+        self.configuration = configuration
+        let agent = configuration.agent.id
+        self.agent = agent
+        let secrets: (passwords: [String: [UInt8]], warnings: [ConfigurationDiagnostic])
+        do throws(ConfigurationError) {
+            secrets = try loaded.readPasswords()
+        } catch {
+            throw .secrets(error)
+        }
+        guard let uplinkBroker = configuration.uplinkBroker else {
+            throw .mismatch(pipeline: "*", reason: "uplink.broker names no broker")
+        }
+        uplink = uplinkBroker.endpoint(
+            agent: agent, role: "uplink", password: secrets.passwords[uplinkBroker.name])
+        statusTopic = try Self.constant(
+            "status.topic", configuration.status.topic, bindings: ["agent": agent])
+        var pipelines: [PipelinePlan] = []
+        var diagnostics = loaded.warnings + secrets.warnings
+        for (index, pipeline) in configuration.pipelines.enumerated() {
+            let plan = try Self.plan(
+                pipeline, configuration, uplinkBroker: uplinkBroker, agent: agent,
+                passwords: secrets.passwords)
+            diagnostics += loaded.diagnostics(ofPipeline: index, with: plan.bundle.manifest)
+            pipelines.append(plan)
+        }
+        guard !diagnostics.contains(where: { $0.severity == .error }) else {
+            throw .configuration(diagnostics)
+        }
+        warnings = diagnostics
+        self.pipelines = pipelines
+    }
+
+    private static func plan(
+        _ pipeline: PipelineConfiguration, _ configuration: Configuration,
+        uplinkBroker: BrokerConfiguration, agent: String, passwords: [String: [UInt8]]
+    ) throws(AgentError) -> PipelinePlan {
+        let name = pipeline.name
+        guard let broker = configuration.sensorBroker(of: pipeline) else {
+            throw .mismatch(pipeline: name, reason: "broker names no broker")
+        }
+        var bundle: ModelBundle
+        do throws(BundleError) {
+            bundle = try ModelBundle(
+                directory: pipeline.model, agentVersion: AgentVersion.current)
+        } catch {
+            throw .bundle(pipeline: name, error)
+        }
+        if let gap = pipeline.maximumGap, bundle.manifest.window.alignment == .perMessage {
+            bundle.manifest.window.maximumGapNanoseconds = gap.wholeNanoseconds
+        }
+        var keys: [TopicKey] = []
+        var captures: [Int?] = []
+        for filter in pipeline.topics {
+            keys.append(try key(pipeline, filter))
+            let capture = pipeline.payload.channelFromTopic
+            captures.append(capture.flatMap { filter.captureIndex(of: $0) })
+            if let capture, captures.last == .some(nil) {
+                throw .mismatch(
+                    pipeline: name,
+                    reason: "payload.channelFromTopic: '\(capture)' is no capture of \(filter.text)"
+                )
+            }
+        }
+        let password = passwords[broker.name]
+        let rule: AlarmRule?
+        do throws(AlarmRuleError) {
+            rule = try pipeline.alarm.alarmRule(over: bundle.manifest)
+        } catch {
+            throw .pipeline(name: name, .alarm(error))
+        }
+        var alerts: MQTTEndpoint?
+        if broker.name == uplinkBroker.name {
+            var endpoint = broker.endpoint(
+                agent: agent, role: "\(name)-alerts", password: password)
+            // Nothing is subscribed and SQLite owns what is in flight: the broker keeps nothing.
+            endpoint.cleanStart = true
+            endpoint.sessionExpirySeconds = 0
+            alerts = endpoint
+        }
+        return PipelinePlan(
+            configuration: pipeline, bundle: bundle, alarmRule: rule, filters: pipeline.topics,
+            keys: keys, channelCaptures: captures,
+            sensors: broker.endpoint(agent: agent, role: "\(name)-sensors", password: password),
+            alerts: alerts, topics: try topics(pipeline, configuration, agent: agent))
+    }
+
+    private static func key(
+        _ pipeline: PipelineConfiguration, _ filter: TopicFilter
+    ) throws(AgentError) -> TopicKey {
+        guard let template = pipeline.assetKey else {
+            let channel = pipeline.payload.channelFromTopic.map { Set([$0]) } ?? []
+            return TopicKey(for: filter, excluding: channel)
+        }
+        do throws(TopicError) {
+            return try TopicKey(template: template, for: filter)
+        } catch {
+            throw .topic(key: "pipelines.\(pipeline.name).assetKey", text: template, error)
+        }
+    }
+
+    private static func topics(
+        _ pipeline: PipelineConfiguration, _ configuration: Configuration, agent: String
+    ) throws(AgentError) -> PipelineSettings.Topics {
+        let path = "pipelines.\(pipeline.name)"
+        let bindings = ["agent": agent, "pipeline": pipeline.name]
+        return PipelineSettings.Topics(
+            alerts: try template("\(path).alerts.topic", pipeline.alerts.topic, bindings),
+            states: try template("\(path).state.topic", pipeline.state.topic, bindings),
+            predictions: try template(
+                "\(path).predictions.topic", pipeline.predictions.topic, bindings),
+            agentAlerts: try template(
+                "status.alertsTopic", configuration.status.alertsTopic, ["agent": agent],
+                variables: []),
+            agentStates: try template(
+                "status.stateTopic", configuration.status.stateTopic,
+                ["agent": agent, "subject": pipeline.name], variables: []))
+    }
+
+    private static func template(
+        _ key: String, _ text: String, _ bindings: [String: String],
+        variables: [String] = ["asset"]
+    ) throws(AgentError) -> TopicTemplate {
+        do throws(TopicError) {
+            return try TopicTemplate(text, bindings: bindings, variables: variables)
+        } catch {
+            throw .topic(key: key, text: text, error)
+        }
+    }
+
+    private static func constant(
+        _ key: String, _ text: String, bindings: [String: String]
+    ) throws(AgentError) -> String {
+        try template(key, text, bindings, variables: []).constantTopic ?? text
+    }
+}

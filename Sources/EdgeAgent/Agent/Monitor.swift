@@ -1,0 +1,82 @@
+internal import CLinuxShims
+internal import Logging
+internal import SensorIO
+internal import ServiceLifecycle
+
+/// Looks at the threads a few times a second: logs what they say, tells systemd how they are.
+struct Monitor: Service {
+    private static let interval = Duration.milliseconds(200)
+
+    let hosts: [PipelineHost]
+    let outbox: OutboxService
+    let wallClock: WallClock
+    let log: NoticeLog
+    let notifier: SystemdNotifier
+    let logger: Logger
+    let locksMemory: Bool
+
+    func run() async throws {
+        var isReady = false
+        var ticks = 0
+        var turns = hosts.map { _ in UInt64.max }
+        var lastWatchdog: UInt64 = 0
+        await withGracefulShutdownHandler {
+            while !Task.isCancelled, !Task.isShuttingDownGracefully {
+                writeNotices()
+                if ticks % 5 == 0 { wallClock.refresh() }
+                ticks += 1
+                if !isReady {
+                    isReady = announceReadiness(ticks)
+                    // Locked memory stays as it is.
+                    if isReady, !locksMemory { els_release_startup_pages() }
+                }
+                feedWatchdog(&turns, &lastWatchdog)
+                do {
+                    try await Task.sleep(for: Self.interval)
+                } catch {
+                    break
+                }
+            }
+            writeNotices()
+        } onGracefulShutdown: {
+        }
+    }
+
+    private func writeNotices() {
+        for host in hosts {
+            for notice in host.notices.take().notices { log.write(notice, pipeline: host.name) }
+        }
+    }
+
+    /// Ready means: every model is loaded, every subscription granted, and live alerts have their way.
+    private func announceReadiness(_ ticks: Int) -> Bool {
+        let waiting = hosts.filter { !$0.isReady }
+        guard waiting.isEmpty else {
+            if ticks % 25 == 0 {
+                // The broker may come later than the box: keep systemd from giving up.
+                notifier.send(
+                    .extendTimeout(microseconds: 30_000_000),
+                    .status(
+                        "waiting for the broker: \(waiting.map(\.name).joined(separator: ", "))"))
+            }
+            return false
+        }
+        let names = hosts.map { "\($0.name) (\($0.status.bundle) \($0.status.version))" }
+        notifier.send(.ready, .status("running \(names.joined(separator: ", "))"))
+        logger.notice("ready", metadata: ["pipelines": "\(names.joined(separator: ", "))"])
+        return true
+    }
+
+    /// The watchdog is fed by the hot threads' progress: one that hangs lets it fire.
+    private func feedWatchdog(_ turns: inout [UInt64], _ last: inout UInt64) {
+        guard let interval = notifier.watchdogIntervalNanoseconds else { return }
+        let now = MonotonicClock.nanoseconds
+        guard now &- last >= min(interval, 2_000_000_000) else { return }
+        let current = hosts.map { $0.metrics[.turns] }
+        // A thread turns at least once a second, also when nothing comes.
+        guard zip(current, turns).allSatisfy({ $0 != $1 }) else { return }
+        turns = current
+        last = now
+        notifier.send(.watchdog)
+    }
+}

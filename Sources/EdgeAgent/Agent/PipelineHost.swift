@@ -1,0 +1,136 @@
+internal import Logging
+internal import SensorIO
+internal import ServiceLifecycle
+internal import Synchronization
+
+/// A pipeline as the control plane sees it: its thread, its counters, its notices.
+///
+/// - Thread: the control plane's; the pipeline itself is given to its thread by `start()`.
+final class PipelineHost: Sendable {
+    let name: String
+    let budgetNanoseconds: UInt64
+    let status: AgentStatus.Pipeline
+    let metrics: PipelineMetrics
+    let budgetMetrics: BudgetMetrics
+    let notices: NoticeBox
+    private let publishesLive: Bool
+    private let thread: Mutex<PipelineThread>
+
+    /// Tests the model on this box and allocates the pipeline. Blocks for about 30 ms.
+    ///
+    /// - Throws: `AgentError` when the model fails its tests or the parts do not fit.
+    init(
+        _ plan: AgentPlan.PipelinePlan, agent: String, outbox: OutboxService, wallClock: WallClock,
+        logger: Logger
+    ) throws(AgentError) {
+        let configuration = plan.configuration
+        name = configuration.name
+        publishesLive = plan.alerts != nil
+        let manifest = plan.bundle.manifest
+        let limit = UInt64(clamping: configuration.inferenceBudget.wholeNanoseconds)
+        budgetNanoseconds = UInt64(clamping: configuration.budget.wholeNanoseconds)
+        status = AgentStatus.Pipeline(
+            name: configuration.name, bundle: manifest.name, version: manifest.version.description,
+            digest: plan.bundle.digest.description, origin: .model,
+            budgetNanoseconds: budgetNanoseconds)
+        let control = PipelineControl()
+        let lane: OutboxLane
+        do throws(OutboxError) {
+            lane = try outbox.makeLane(name: configuration.name)
+        } catch {
+            throw .outbox(error)
+        }
+        do throws(PipelineError) {
+            let activated = try ModelActivation.activate(
+                plan.bundle, alarmRule: plan.alarmRule, limitNanoseconds: limit)
+            logger.notice(
+                "model tested",
+                metadata: [
+                    "pipeline": "\(name)", "model": "\(manifest.name) \(manifest.version)",
+                    "digest": "\(plan.bundle.digest)",
+                    "p99Microseconds": "\(Double(activated.p99Nanoseconds) / 1000)",
+                    "limitMicroseconds": "\(Double(limit) / 1000)",
+                ])
+            let pipeline = try Pipeline(
+                settings: Self.settings(plan, agent: agent, boot: outbox.boot.number, limit),
+                model: activated.model, lane: lane, wallClock: wallClock, control: control)
+            metrics = pipeline.metrics
+            budgetMetrics = pipeline.budgetMetrics
+            notices = pipeline.notices
+            thread = Mutex(PipelineThread(pipeline, control: control, lane: lane))
+        } catch {
+            throw .pipeline(name: configuration.name, error)
+        }
+    }
+
+    private static func settings(
+        _ plan: AgentPlan.PipelinePlan, agent: String, boot: UInt64, _ inferenceBudget: UInt64
+    ) -> PipelineSettings {
+        let configuration = plan.configuration
+        return PipelineSettings(
+            name: configuration.name, agent: agent, boot: boot, sensors: plan.sensors,
+            alerts: plan.alerts, filters: plan.filters, keys: plan.keys,
+            channelCaptures: plan.channelCaptures,
+            qualityOfService: configuration.qualityOfService,
+            payload: configuration.payload.description,
+            assets: AssetLimits(
+                maximumAssets: configuration.maximumAssets,
+                minimumIdleNanoseconds: UInt64(
+                    clamping: configuration.minimumIdle.wholeNanoseconds),
+                maximumKeyBytes: TopicKey.maximumBytes),
+            budgetNanoseconds: UInt64(clamping: configuration.budget.wholeNanoseconds),
+            inferenceBudgetNanoseconds: inferenceBudget, onOverrun: configuration.onOverrun,
+            topics: plan.topics, predictions: configuration.predictions.predictions,
+            expirySeconds: UInt32(clamping: configuration.alerts.expiry?.components.seconds ?? 0),
+            scheduling: configuration.scheduling.scheduling)
+    }
+
+    /// Whether the broker has granted every subscription, and takes alerts if it is the uplink as well.
+    var isReady: Bool {
+        metrics[.sensorsConnected] == 1 && (!publishesLive || metrics[.alertsConnected] == 1)
+    }
+
+    /// Starts the thread.
+    ///
+    /// - Throws: `.thread` when none can be had.
+    func start() throws(AgentError) {
+        let code = thread.withLock { $0.start() }
+        guard code == 0 else { throw .thread(name: name, errorNumber: code) }
+    }
+
+    /// Ends the thread in good order. Blocks, for about a second at most.
+    func stop() { thread.withLock { $0.stop() } }
+}
+
+/// All pipelines as one service: they stop at the same time.
+struct PipelineHosts: Service {
+    let hosts: [PipelineHost]
+    let notifier: SystemdNotifier
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        notifier.send(.stopping, .status("stopping"))
+        // Each waits for the last PUBACKs; together, not one after the other.
+        await withTaskGroup(of: Void.self) { group in
+            for host in hosts { group.addTask { host.stop() } }
+        }
+    }
+}
+
+/// The outbox as a service: the first to start and the last to stop.
+struct OutboxHost: Service {
+    let outbox: OutboxService
+    let logger: Logger
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        let report = outbox.stop(
+            deadlineNanoseconds: MonotonicClock.nanoseconds &+ 1_000_000_000)
+        if report.lost > 0 {
+            logger.error(
+                "records are lost: the outbox could not be written",
+                metadata: ["records": "\(report.lost)"])
+        }
+        logger.notice("stopped", metadata: ["recordsKept": "\(report.stored)"])
+    }
+}

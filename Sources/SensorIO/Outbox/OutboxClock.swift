@@ -1,0 +1,114 @@
+internal import CLinuxShims
+internal import Glibc
+
+/// What the clocks of the box say at one moment.
+struct OutboxClockReading: Sendable, Equatable {
+    /// The running time of the kernel, sleep included. - Units: nanoseconds.
+    var uptimeNanoseconds: Int64
+    /// The wall clock, right or wrong. - Units: nanoseconds since 1970.
+    var wallNanoseconds: Int64
+    var isSynchronised: Bool
+    /// Tells one start of the kernel from another; 0: unknown.
+    var kernelBoot: Int64
+
+    /// Asks the kernel.
+    static func now() -> OutboxClockReading {
+        var wall = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &wall)
+        return OutboxClockReading(
+            uptimeNanoseconds: uptime(), wallNanoseconds: nanoseconds(wall),
+            isSynchronised: els_clock_is_synchronised() == 1, kernelBoot: currentKernelBoot)
+    }
+
+    /// The running time of the kernel, sleep included.
+    static func uptime() -> Int64 {
+        var uptime = timespec()
+        unsafe clock_gettime(CLOCK_BOOTTIME, &uptime)
+        return nanoseconds(uptime)
+    }
+
+    private static func nanoseconds(_ time: timespec) -> Int64 {
+        Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000).partialValue
+            &+ Int64(time.tv_nsec)
+    }
+
+    /// A hash of the kernel's boot identifier.
+    private static let currentKernelBoot: Int64 = {
+        let file = unsafe open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return 0 }
+        defer { close(file) }
+        return unsafe withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { buffer in
+            // Proof: reads at most the buffer's size, hashes what was read.
+            let count = unsafe read(file, buffer.baseAddress, buffer.count)
+            guard count > 0 else { return 0 }
+            let hash = unsafe OutboxHash.hash(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            return Int64(bitPattern: hash | 1)
+        }
+    }()
+}
+
+/// What a start of the agent leaves behind for the clock of the next.
+struct OutboxClockMark: Sendable, Equatable {
+    var elapsedNanoseconds: Int64
+    var reading: OutboxClockReading
+}
+
+/// Counts the time that passed over the whole life of an outbox, and trusts the wall clock only where it
+/// must and may: ages of records come from here, so that a clock set to 1970, or a day ahead, expires nothing.
+///
+/// Within one start of the kernel it is exact, also across restarts of the agent. Across a reboot it counts
+/// the new uptime, and the time in between only if the wall clock was synchronised before and after.
+struct OutboxClock: Sendable, Equatable {
+    private(set) var start: OutboxClockMark
+    /// The last mark of an earlier start, while the time since then is not known for sure.
+    private var unsettled: OutboxClockMark?
+
+    /// - Parameter last: the latest mark of an earlier start; nil for a new outbox.
+    init(last: OutboxClockMark?, now: OutboxClockReading) {
+        guard let last else {
+            start = OutboxClockMark(elapsedNanoseconds: 0, reading: now)
+            return
+        }
+        var elapsed = max(0, last.elapsedNanoseconds)
+        if last.reading.kernelBoot == now.kernelBoot, now.kernelBoot != 0 {
+            elapsed &+= max(0, now.uptimeNanoseconds &- last.reading.uptimeNanoseconds)
+        } else {
+            elapsed &+= max(0, now.uptimeNanoseconds)
+            unsettled = last
+        }
+        start = OutboxClockMark(elapsedNanoseconds: elapsed, reading: now)
+        settle(now)
+    }
+
+    /// The time that passed, at a moment.
+    mutating func elapsedNanoseconds(_ now: OutboxClockReading) -> Int64 {
+        settle(now)
+        return elapsed(now)
+    }
+
+    /// The time that passed, at an uptime; cheap.
+    func elapsedNanoseconds(uptimeNanoseconds: Int64) -> Int64 {
+        start.elapsedNanoseconds &+ max(0, uptimeNanoseconds &- start.reading.uptimeNanoseconds)
+    }
+
+    private func elapsed(_ now: OutboxClockReading) -> Int64 {
+        elapsedNanoseconds(uptimeNanoseconds: now.uptimeNanoseconds)
+    }
+
+    /// Adds the time of a reboot as soon as both ends of it are known.
+    private mutating func settle(_ now: OutboxClockReading) {
+        guard let last = unsettled else { return }
+        guard last.reading.isSynchronised else {
+            unsettled = nil
+            return
+        }
+        guard now.isSynchronised else { return }
+        let between = now.wallNanoseconds.subtractingReportingOverflow(last.reading.wallNanoseconds)
+        unsettled = nil
+        guard !between.overflow, between.partialValue > 0 else { return }
+        let total = last.elapsedNanoseconds.addingReportingOverflow(between.partialValue)
+        guard !total.overflow else { return }
+        let missing = total.partialValue &- elapsed(now)
+        if missing > 0 { start.elapsedNanoseconds &+= missing }
+    }
+}

@@ -1,0 +1,342 @@
+// Sending: what goes next, and what became of it.
+extension OutboxCore {
+    /// What the owner of the session and the database has to do next.
+    enum Step: Equatable {
+        /// Publish the record, then call ``OutboxCore/sent(_:messageIdentifier:)`` or
+        /// ``OutboxCore/notSent(_:)``.
+        case publish(OutboxRecord)
+        /// Read rows of a class that come after an identifier, then call ``OutboxCore/loaded(_:of:)``.
+        case load(OutboxRecordClass, after: Int64, limit: Int)
+        case nothing
+    }
+
+    /// Memory before backlog, so that a drain delays nothing new; alerts and notices before predictions, so
+    /// that a flood of predictions does not keep a backlog of alerts.
+    private static let order: [(isBacklog: Bool, OutboxRecordClass)] = [
+        (false, .alert), (false, .notice), (true, .alert), (true, .notice),
+        (false, .prediction), (true, .prediction),
+    ]
+
+    /// What to do next while there is a connection and room in the window.
+    mutating func nextStep(now: UInt64, elapsed: Int64) -> Step {
+        guard isConnected, isScanned else { return .nothing }
+        unblockDue(now)
+        for (isBacklog, recordClass) in Self.order {
+            if isBacklog {
+                guard drainsBacklog, inFlight.count < limits.backlogWindow else { continue }
+                let step = backlogStep(recordClass, now: now, elapsed: elapsed)
+                if step != .nothing { return step }
+            } else if inFlight.count < limits.window,
+                let record = takePending(recordClass, now: now, elapsed: elapsed)
+            {
+                return .publish(record)
+            }
+        }
+        return .nothing
+    }
+
+    /// How far into the pending records is looked for one that may be sent; the others get to the
+    /// backlog with the next commit.
+    private static let lookAhead = 1_024
+
+    private mutating func takePending(
+        _ recordClass: OutboxRecordClass, now: UInt64, elapsed: Int64
+    ) -> OutboxRecord? {
+        let index = Int(recordClass.rawValue)
+        guard !pending[index].isEmpty else { return nil }
+        var passed: Set<UInt64> = []
+        var position = 0
+        while position < min(pending[index].count, Self.lookAhead) {
+            let id = pending[index][position]
+            guard let entry = entries[id] else {
+                pending[index].remove(at: position)
+                continue
+            }
+            let hash = entry.record.topicHash
+            if passed.contains(hash) || !maySend(entry, now: now) {
+                passed.insert(hash)
+                position += 1
+                continue
+            }
+            pending[index].remove(at: position)
+            guard !isExpired(entry.record, elapsed: elapsed) else {
+                countDropForDisk(recordClass, .expired)
+                settle(id, now: now, isDelivered: false)
+                continue
+            }
+            entries[id]?.delivery = .inFlight
+            var record = entry.record
+            if entry.isLate { record.markHistorical() }
+            return record
+        }
+        return nil
+    }
+
+    private func maySend(_ entry: Entry, now: UInt64) -> Bool {
+        guard let topic = topics[entry.record.topicHash] else { return true }
+        return topic.live == 0 && topic.backlog == 0 && topic.blockedUntil <= now
+            // On the disk before an older row's deletion is; but a broken disk stops nobody.
+            && (topic.rows == 0 || entry.isDurable || isDiskFailed)
+    }
+
+    func isExpired(_ record: OutboxRecord, elapsed: Int64) -> Bool {
+        let own = Int64(record.header.expirySeconds) * 1_000_000_000
+        let age = elapsed &- record.elapsedNanoseconds
+        return age > limits.maximumAge || (own > 0 && age > own)
+    }
+
+    // MARK: Backlog
+
+    private mutating func backlogStep(
+        _ recordClass: OutboxRecordClass, now: UInt64, elapsed: Int64
+    ) -> Step {
+        let index = Int(recordClass.rawValue)
+        while backlogByClass[index] > 0, !isExhausted[index] {
+            guard loadedIndex < loaded.count, loaded[loadedIndex].recordClass == recordClass else {
+                guard now >= readRetryAt else { return .nothing }
+                return .load(recordClass, after: cursor[index], limit: limits.loadBatch)
+            }
+            let record = loaded[loadedIndex]
+            if isSendable(record, now: now, elapsed: elapsed) {
+                guard takeDrainToken(now) else { return .nothing }
+                loadedIndex += 1
+                cursor[index] = record.id
+                return .publish(takeFromBacklog(record, now: now))
+            }
+            loadedIndex += 1
+            cursor[index] = record.id
+        }
+        return .nothing
+    }
+
+    /// Decides over a row of the backlog; false: passed over, or settled without being sent.
+    private mutating func isSendable(_ record: OutboxRecord, now: UInt64, elapsed: Int64) -> Bool {
+        let hash = record.topicHash
+        guard entries[record.id] == nil, deletable[record.id] == nil, let topic = topics[hash]
+        else { return false }
+        if skipped.contains(hash) || topic.live > 0 || topic.blockedUntil > now {
+            let index = Int(record.recordClass.rawValue)
+            skipped.insert(hash)
+            skippedFloor[index] = min(skippedFloor[index], record.id)
+            return false
+        }
+        if record.header.supersedes, topic.latestSuperseding > record.id {
+            counters.superseded += 1
+            removeFromBacklog(record.id, hash)
+            markDeletable(record.id, hash, now: now)
+            return false
+        }
+        if isExpired(record, elapsed: elapsed) {
+            expire(record.id, hash, now: now)
+            return false
+        }
+        return true
+    }
+
+    private mutating func takeFromBacklog(_ record: OutboxRecord, now: UInt64) -> OutboxRecord {
+        let hash = record.topicHash
+        removeFromBacklog(record.id, hash)
+        topics[hash]?.inMemory += 1
+        memoryBytes += record.memoryBytes
+        entries[record.id] = Entry(
+            record: record, lane: -1, acceptedAt: now, delivery: .inFlight, isDurable: true,
+            isLate: true)
+        counters.drained += 1
+        var late = record
+        late.markHistorical()
+        return late
+    }
+
+    /// Gives up a row of the backlog for its age; does nothing for one that is on its way.
+    mutating func expire(_ id: Int64, _ hash: UInt64, now: UInt64) {
+        guard entries[id] == nil, deletable[id] == nil, topics[hash] != nil else { return }
+        countDropForDisk(OutboxRecord.recordClass(of: id), .expired)
+        removeFromBacklog(id, hash)
+        markDeletable(id, hash, now: now)
+    }
+
+    private mutating func removeFromBacklog(_ id: Int64, _ hash: UInt64) {
+        backlogByClass[Int(OutboxRecord.recordClass(of: id).rawValue)] -= 1
+        topics[hash]?.backlog -= 1
+    }
+
+    /// Takes over what ``Step/load(_:after:limit:)`` asked for.
+    mutating func loaded(_ records: [OutboxRecord], of recordClass: OutboxRecordClass) {
+        loaded = records
+        loadedIndex = 0
+        if records.isEmpty { isExhausted[Int(recordClass.rawValue)] = true }
+    }
+
+    /// Rows could not be read; they are asked for again later.
+    mutating func loadFailed(now: UInt64) {
+        dropLoaded()
+        readRetryAt = now &+ limits.diskRetry
+    }
+
+    /// Reads the backlog from where something was passed over.
+    mutating func rewind() {
+        for index in cursor.indices where skippedFloor[index] != .max {
+            cursor[index] = min(cursor[index], skippedFloor[index] - 1)
+            isExhausted[index] = false
+            skippedFloor[index] = .max
+        }
+        skipped.removeAll(keepingCapacity: true)
+        dropLoaded()
+    }
+
+    mutating func dropLoaded() {
+        loaded.removeAll(keepingCapacity: true)
+        loadedIndex = 0
+    }
+
+    /// A topic may be sendable again.
+    mutating func unblock(_ hash: UInt64) {
+        if skipped.contains(hash) { rewind() }
+    }
+
+    private mutating func unblockDue(_ now: UInt64) {
+        guard !blocked.isEmpty, blocked.contains(where: { $0.until <= now }) else { return }
+        let due = blocked.filter { $0.until <= now }
+        blocked.removeAll { $0.until <= now }
+        for topic in due {
+            if topics[topic.topicHash]?.blockedUntil ?? .max <= now {
+                topics[topic.topicHash]?.blockedUntil = 0
+            }
+            unblock(topic.topicHash)
+            forgetTopicIfIdle(topic.topicHash)
+        }
+    }
+
+    private mutating func takeDrainToken(_ now: UInt64) -> Bool {
+        guard let rate = limits.drainRecordsPerSecond else { return true }
+        let passed = Double(now &- drainTokensAt) / 1e9
+        // A second's worth at most, and never less than one.
+        drainTokens = min(drainTokens + passed * Double(rate), max(1, Double(rate) / 10))
+        drainTokensAt = now
+        guard drainTokens >= 1 else { return false }
+        drainTokens -= 1
+        return true
+    }
+
+    // MARK: Outcomes
+
+    mutating func sent(_ id: Int64, messageIdentifier: Int32) {
+        guard let entry = entries[id] else { return }
+        inFlight.append(
+            InFlight(
+                id: id, topicHash: entry.record.topicHash, messageIdentifier: messageIdentifier))
+    }
+
+    /// The session did not take a record after all: it goes back to where it was.
+    mutating func notSent(_ id: Int64) {
+        returnToPending(id)
+        spill()
+    }
+
+    /// A PUBACK came.
+    mutating func acknowledged(messageIdentifier: Int32, reason: MQTTReasonCode, now: UInt64) {
+        guard
+            let index = inFlight.firstIndex(where: { $0.messageIdentifier == messageIdentifier })
+        else { return }
+        let flight = inFlight[index]
+        if reason.isFailure {
+            inFlight.remove(at: index)
+            refuse(flight.id, reason: reason, now: now)
+            return
+        }
+        if entries[flight.id]?.mustRepeat == true {
+            inFlight.remove(at: index)
+            entries[flight.id]?.mustRepeat = false
+            returnToPending(flight.id)
+            spill()
+            return
+        }
+        if inFlight[..<index].contains(where: { $0.topicHash == flight.topicHash }) {
+            entries[flight.id]?.isAcknowledged = true
+            return
+        }
+        inFlight.remove(at: index)
+        settle(flight.id, now: now)
+        settleFollowers(of: flight.topicHash, from: index, now: now)
+    }
+
+    /// Settles records whose PUBACK came too early, now that the one before them is gone.
+    private mutating func settleFollowers(of hash: UInt64, from start: Int, now: UInt64) {
+        var index = start
+        while index < inFlight.count {
+            guard inFlight[index].topicHash == hash else {
+                index += 1
+                continue
+            }
+            guard entries[inFlight[index].id]?.isAcknowledged == true else { return }
+            settle(inFlight.remove(at: index).id, now: now)
+        }
+    }
+
+    /// The session or the broker does not take a record.
+    mutating func refuse(_ id: Int64, reason: MQTTReasonCode, now: UInt64) {
+        guard var record = entries[id]?.record, let isDurable = entries[id]?.isDurable else {
+            return
+        }
+        let hash = record.topicHash
+        record.attempts += 1
+        if reason.isTransient, record.attempts < limits.maximumAttempts {
+            entries[id]?.record.attempts = record.attempts
+            if isDurable { attemptChanges.append((id, record.attempts)) }
+            let wait = limits.retry &* (1 << UInt64(min(record.attempts - 1, 6)))
+            topics[hash]?.blockedUntil = now &+ wait
+            blocked.append((now &+ wait, hash))
+            for later in inFlight where later.topicHash == hash && later.id > id {
+                entries[later.id]?.mustRepeat = true
+                entries[later.id]?.isAcknowledged = false
+            }
+            entries[id]?.isLate = true
+            returnToPending(id)
+            spill()
+            return
+        }
+        removePending(id)
+        let index = inFlight.firstIndex { $0.topicHash == hash } ?? inFlight.count
+        settle(id, now: now, isDelivered: false)
+        refusals.append(OutboxRefusal(record: record, reasonCode: reason.rawValue))
+        events.append(
+            .quarantined(
+                topic: record.topic, sequence: record.header.sequence, boot: record.boot,
+                reasonCode: reason.rawValue))
+        settleFollowers(of: hash, from: index, now: now)
+    }
+
+    mutating func removePending(_ id: Int64) {
+        let index = Int(OutboxRecord.recordClass(of: id).rawValue)
+        if let position = pending[index].firstIndex(of: id) { pending[index].remove(at: position) }
+    }
+
+    private mutating func returnToPending(_ id: Int64) {
+        guard let entry = entries[id], entry.delivery == .inFlight else { return }
+        entries[id]?.delivery = .pending
+        insertPending(id)
+        refreshIfEvicted(id)
+    }
+
+    // MARK: Connection
+
+    mutating func connected() {
+        isConnected = true
+    }
+
+    /// The connection is gone, and with it everything in flight.
+    mutating func disconnected() {
+        isConnected = false
+        let flights = inFlight
+        inFlight.removeAll(keepingCapacity: true)
+        for flight in flights {
+            entries[flight.id]?.isAcknowledged = false
+            entries[flight.id]?.mustRepeat = false
+            returnToPending(flight.id)
+        }
+        for ids in pending {
+            for id in ids { entries[id]?.isLate = true }
+        }
+        spill()
+    }
+}

@@ -1,0 +1,207 @@
+/// Looks into an outbox from outside, also while an agent uses it: for `edge-agent outbox`.
+///
+/// What changes something needs the outbox for itself, and throws ``OutboxError/inUse(path:)`` while an agent has it.
+///
+/// - Thread: one at a time.
+package final class OutboxInspector {
+    /// What is in an outbox.
+    package struct Summary: Sendable, Equatable {
+        /// Records that wait, by class.
+        package var records: [OutboxRecordClass: Int] = [:]
+        package var quarantined = 0
+        /// The last boot number that was given out; nil: none.
+        package var boot: UInt64?
+        /// Pages of the file that are used, and the file's and the log's size. - Units: bytes.
+        package var usedBytes = 0
+        package var fileBytes = 0
+        package var logBytes = 0
+        /// Creation times of the oldest and newest record that waits, by the clock of then.
+        package var oldestNanoseconds: Int64?
+        package var newestNanoseconds: Int64?
+        /// Records given up since the database was made: class, cause, count.
+        package var drops: [(OutboxRecordClass, OutboxDropCause, Int)] = []
+
+        package static func == (left: Summary, right: Summary) -> Bool {
+            left.records == right.records && left.quarantined == right.quarantined
+                && left.boot == right.boot && left.usedBytes == right.usedBytes
+                && left.drops.elementsEqual(right.drops, by: ==)
+        }
+    }
+
+    /// A record as people and scripts see it.
+    package struct Record: Sendable, Equatable {
+        /// The key for ``OutboxInspector/retryQuarantined(_:)`` and the like.
+        package var key: Int64
+        package var boot: UInt64
+        package var header: OutboxRecordHeader
+        package var attempts: Int
+        package var topic: String
+        package var payload: [UInt8]
+        /// Why the broker refused it; nil for one that waits; 0 for one that was damaged on the disk.
+        package var reasonCode: UInt8?
+    }
+
+    private let path: String
+    private let connection: SQLiteConnection
+
+    /// Opens an existing outbox for reading.
+    package init(path: String) throws(SQLiteError) {
+        self.path = path
+        connection = try SQLiteConnection(path: path, mode: .readOnly)
+        let identifier = try connection.integer("PRAGMA application_id")
+        guard identifier == OutboxStore.applicationIdentifier else {
+            throw SQLiteError(operation: "open", code: 26, text: "this is not an outbox")
+        }
+    }
+
+    package func summary() throws(SQLiteError) -> Summary {
+        var summary = Summary()
+        for recordClass in OutboxRecordClass.allCases {
+            let base = OutboxRecord.base(of: recordClass)
+            let count = try connection.integer(
+                "SELECT count(*) FROM record WHERE id BETWEEN \(base)"
+                    + " AND \(base | OutboxRecord.counterMask)")
+            summary.records[recordClass] = Int(count ?? 0)
+        }
+        summary.quarantined = Int(try connection.integer("SELECT count(*) FROM quarantine") ?? 0)
+        summary.boot = try connection.integer("SELECT max(number) FROM boot").map {
+            UInt64(bitPattern: $0)
+        }
+        let pages = try connection.integer("PRAGMA page_count") ?? 0
+        let free = try connection.integer("PRAGMA freelist_count") ?? 0
+        let pageBytes = try connection.integer("PRAGMA page_size") ?? 0
+        summary.usedBytes = Int((pages - free) * pageBytes)
+        summary.fileBytes = OutboxSalvage.size(path) ?? 0
+        summary.logBytes = OutboxSalvage.size(path + "-wal") ?? 0
+        if summary.records.values.reduce(0, +) > 0 {
+            summary.oldestNanoseconds = try connection.integer("SELECT min(created) FROM record")
+            summary.newestNanoseconds = try connection.integer("SELECT max(created) FROM record")
+        }
+        summary.drops = try OutboxStore.drops(connection).map {
+            ($0.recordClass, $0.cause, $0.count)
+        }
+        return summary
+    }
+
+    /// Gives the records that wait to `body`, in the order in which they are sent; false from it ends.
+    package func forEachRecord(_ body: (Record) -> Bool) throws(SQLiteError) {
+        try forEach("\(OutboxStore.columns), id, NULL FROM record ORDER BY id", body)
+    }
+
+    /// Gives the quarantined records to `body`, the oldest refusal first; false from it ends.
+    package func forEachQuarantined(_ body: (Record) -> Bool) throws(SQLiteError) {
+        try forEach(
+            "record, boot, sequence, flags, created, elapsed, expiry, historical, attempts, checksum,"
+                + " topic, payload, id, reason FROM quarantine ORDER BY id", body)
+    }
+
+    private func forEach(_ query: String, _ body: (Record) -> Bool) throws(SQLiteError) {
+        let statement = try connection.prepare("SELECT " + query)
+        while try statement.step() {
+            let flags = statement.integer(3)
+            let header = OutboxRecordHeader(
+                sequence: UInt64(bitPattern: statement.integer(2)),
+                recordClass: OutboxRecord.recordClass(of: statement.integer(0)),
+                flags: UInt8(truncatingIfNeeded: flags),
+                contentType: MQTTContentType(rawValue: Int(flags >> 8)) ?? .none,
+                historicalOffset: Int(clamping: statement.integer(7)),
+                expirySeconds: UInt32(clamping: statement.integer(6)),
+                createdNanoseconds: statement.integer(4))
+            let record = Record(
+                key: statement.integer(12), boot: UInt64(bitPattern: statement.integer(1)),
+                header: header, attempts: Int(clamping: statement.integer(8)),
+                topic: String(decoding: statement.bytes(10), as: UTF8.self),
+                payload: statement.bytes(11),
+                reasonCode: statement.isNull(13) ? nil : UInt8(clamping: statement.integer(13)))
+            guard body(record) else { return }
+        }
+    }
+
+    /// Looks for damage: SQLite's own check, and the checksum of every record.
+    ///
+    /// - Returns: what is wrong, a line each; empty if nothing is.
+    package func verify() throws(SQLiteError) -> [String] {
+        var problems: [String] = []
+        let check = try connection.prepare("PRAGMA integrity_check(100)")
+        while try check.step() {
+            let line = String(decoding: check.bytes(0), as: UTF8.self)
+            if line != "ok" { problems.append(line) }
+        }
+        let rows = try connection.prepare("SELECT \(OutboxStore.columns) FROM record ORDER BY id")
+        while try rows.step() {
+            if OutboxStore.record(rows) == nil {
+                problems.append("record \(rows.integer(0)): its checksum does not agree")
+            }
+        }
+        return problems
+    }
+
+    // MARK: Changes
+
+    /// Deletes the records that wait, of one class or of all. Returns how many.
+    package static func purge(path: String, recordClass: OutboxRecordClass? = nil)
+        throws -> Int
+    {
+        let base = recordClass.map { OutboxRecord.base(of: $0) } ?? 0
+        let end = recordClass.map { OutboxRecord.base(of: $0) | OutboxRecord.counterMask } ?? .max
+        return try change(path) { store throws(SQLiteError) in
+            try store.connection.execute("DELETE FROM record WHERE id BETWEEN \(base) AND \(end)")
+            return store.connection.changes
+        }
+    }
+
+    /// Puts quarantined records back among those that wait, behind all others. Returns how many.
+    ///
+    /// - Parameter keys: nil: all of them that are not damaged.
+    package static func retryQuarantined(path: String, keys: [Int64]? = nil) throws -> Int {
+        try change(path) { store throws(SQLiteError) in
+            let rows = try store.connection.prepare(
+                "SELECT record, boot, sequence, flags, created, elapsed, expiry, historical, 0, checksum,"
+                    + " topic, payload, id FROM quarantine ORDER BY id")
+            var restored: [(key: Int64, record: OutboxRecord)] = []
+            while try rows.step() {
+                let key = rows.integer(12)
+                guard keys?.contains(key) ?? true, let record = OutboxStore.record(rows) else {
+                    continue
+                }
+                restored.append((key, record))
+            }
+            var counter = try store.highestCounter()
+            for (key, record) in restored {
+                counter += 1
+                var record = record
+                record.id = OutboxRecord.base(of: record.recordClass) | counter
+                try store.insert(record)
+                try store.connection.execute("DELETE FROM quarantine WHERE id = \(key)")
+            }
+            return restored.count
+        }
+    }
+
+    /// Deletes quarantined records. Returns how many.
+    ///
+    /// - Parameter keys: nil: all of them.
+    package static func dropQuarantined(path: String, keys: [Int64]? = nil) throws -> Int {
+        try change(path) { store throws(SQLiteError) in
+            let choice = keys.map { " WHERE id IN (\($0.map(String.init).joined(separator: ",")))" }
+            try store.connection.execute("DELETE FROM quarantine" + (choice ?? ""))
+            return store.connection.changes
+        }
+    }
+
+    private static func change(
+        _ path: String, _ body: (OutboxStore) throws(SQLiteError) -> Int
+    ) throws -> Int {
+        // Throws OutboxError while an agent has it; SQLiteError otherwise.
+        let lock = try OutboxLock(path: path)
+        defer { withExtendedLifetime(lock) {} }
+        guard OutboxSalvage.exists(path) else {
+            throw SQLiteError(operation: "open", code: 14, text: "there is no outbox at \(path)")
+        }
+        let store = try OutboxStore(configuration: OutboxConfiguration(path: path))
+        let count = try store.transaction { () throws(SQLiteError) in try body(store) }
+        while try store.reclaim() {}
+        try store.checkpoint(truncate: true)
+        return count
+    }
+}

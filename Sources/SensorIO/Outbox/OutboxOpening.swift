@@ -1,0 +1,31 @@
+internal import Glibc
+
+/// Opens the database of an outbox, whatever state it is in.
+struct OutboxOpening {
+    var store: OutboxStore
+    var start: OutboxStore.Start
+    /// What had to be done.
+    var events: [OutboxEvent]
+
+    /// Opens, salvages if the database is damaged, and settles the boot number.
+    ///
+    /// - Throws: what stands in the way of a usable database; worth another try later.
+    init(configuration: OutboxConfiguration, now: OutboxClockReading) throws(SQLiteError) {
+        let salvage = OutboxSalvage(configuration: configuration)
+        try salvage.finishInterrupted()
+        var events: [OutboxEvent] = []
+        if let damage = salvage.damageUnseenBySQLite() {
+            events.append(try salvage.run(reason: damage, now: now))
+        }
+        do throws(SQLiteError) {
+            store = try OutboxStore(configuration: configuration)
+            start = try store.beginBoot(now: now)
+        } catch {
+            guard error.isDamageAtOpening else { throw error }
+            events.append(try salvage.run(reason: error, now: now))
+            store = try OutboxStore(configuration: configuration)
+            start = try store.beginBoot(now: now)
+        }
+        self.events = events
+    }
+}

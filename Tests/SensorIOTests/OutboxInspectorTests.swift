@@ -1,0 +1,81 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import SensorIO
+
+@Suite("Outbox inspector")
+struct OutboxInspectorTests {
+    let directory: TemporaryDirectory
+    let path: String
+
+    init() throws {
+        directory = try TemporaryDirectory("outbox")
+        path = directory.file("outbox.db")
+        let store = try OutboxStore(configuration: OutboxConfiguration(path: path))
+        _ = try store.beginBoot(now: .now())
+        try OutboxFixture.fill(store, 10)
+        _ = try store.write(
+            OutboxBatch(
+                inserts: [OutboxFixture.record(11, recordClass: .prediction)], deletes: [3],
+                quarantines: [OutboxRefusal(record: OutboxFixture.record(3), reasonCode: 0x87)],
+                drops: [OutboxDropCount(recordClass: .alert, cause: .expired, count: 2)]))
+    }
+
+    @Test(
+        "It says what waits, what was refused and what was given up, while an agent may be at work")
+    func summary() throws {
+        let lock = try OutboxLock(path: path)
+        let inspector = try OutboxInspector(path: path)
+        let summary = try inspector.summary()
+        #expect(summary.records == [.alert: 9, .notice: 0, .prediction: 1])
+        #expect(summary.quarantined == 1)
+        #expect(summary.boot != nil)
+        #expect(summary.drops.map(\.2) == [2])
+        var sequences: [UInt64] = []
+        try inspector.forEachRecord {
+            sequences.append($0.header.sequence)
+            return sequences.count < 10
+        }
+        #expect(sequences == [1, 2, 4, 5, 6, 7, 8, 9, 10, 11])
+        var reasons: [UInt8?] = []
+        try inspector.forEachQuarantined {
+            reasons.append($0.reasonCode)
+            return true
+        }
+        #expect(reasons == [0x87])
+        #expect(try inspector.verify() == [])
+        withExtendedLifetime(lock) {}
+    }
+
+    @Test("It finds a record whose bytes changed")
+    func verify() throws {
+        try SQLiteConnection(path: path, mode: .readWrite)
+            .execute("UPDATE record SET payload = x'01' WHERE id = 5")
+        #expect(
+            try OutboxInspector(path: path).verify() == [
+                "record 5: its checksum does not agree"
+            ])
+    }
+
+    @Test("Refused records can be sent again, or dropped; records that wait can be purged")
+    func changes() throws {
+        #expect(try OutboxInspector.retryQuarantined(path: path) == 1)
+        var summary = try OutboxInspector(path: path).summary()
+        #expect(summary.records[.alert] == 10)
+        #expect(summary.quarantined == 0)
+        #expect(try OutboxInspector(path: path).verify() == [])
+        #expect(try OutboxInspector.purge(path: path, recordClass: .prediction) == 1)
+        #expect(try OutboxInspector.purge(path: path) == 10)
+        #expect(try OutboxInspector.dropQuarantined(path: path) == 0)
+        summary = try OutboxInspector(path: path).summary()
+        #expect(summary.records.values.reduce(0, +) == 0)
+    }
+
+    @Test("Nothing is changed while an agent has the outbox")
+    func inUse() throws {
+        let lock = try OutboxLock(path: path)
+        #expect(throws: OutboxError.inUse(path: path)) { try OutboxInspector.purge(path: path) }
+        withExtendedLifetime(lock) {}
+    }
+}

@@ -1,0 +1,244 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import SensorIO
+
+extension OutboxLane {
+    /// Submits text.
+    func submit(
+        _ text: String, topic: String = "a/b", sequence: UInt64? = nil, live: Bool = false,
+        recordClass: OutboxRecordClass = .alert, isRetained: Bool = false, supersedes: Bool = false
+    ) -> (outcome: OutboxSubmission, sequence: UInt64) {
+        let sequence = sequence ?? makeSequence()
+        // A payload says itself where it can be marked late.
+        let token = text.range(of: "\"historical\":false").map {
+            text.utf8.distance(from: text.startIndex, to: $0.upperBound) - 5
+        }
+        let header = OutboxRecordHeader(
+            sequence: sequence, recordClass: recordClass, isRetained: isRetained,
+            supersedes: supersedes, contentType: .json, historicalOffset: token ?? 0,
+            createdNanoseconds: 5, isClockSynchronised: true)
+        let outcome = Array(topic.utf8).withUnsafeBytes { topic in
+            Array(text.utf8).withUnsafeBytes { payload in
+                submit(header, topic: topic, payload: payload, live: live)
+            }
+        }
+        return (outcome, sequence)
+    }
+}
+
+@Suite("Outbox lane")
+struct OutboxLaneTests {
+    func makeLane(_ capacity: Int = 4096, isOpen: Bool = true) throws -> OutboxLane {
+        try OutboxLane(
+            name: "test", capacityBytes: capacity, sequencer: OutboxSequencer(),
+            doorbell: OutboxDoorbell(), startsOpen: isOpen)
+    }
+
+    /// What the ring holds, as text.
+    func read(_ lane: OutboxLane, closing: Bool = false) -> [String] {
+        var seen: [String] = []
+        lane.ring.read(limit: .max, beforeRelease: { if closing { lane.close() } }) { entry in
+            switch entry {
+            case .record(let header, let topic, let payload, let isLive):
+                let topic = String(decoding: topic, as: UTF8.self)
+                let payload = String(decoding: payload, as: UTF8.self)
+                seen.append("\(isLive ? "live" : "kept") \(header.sequence) \(topic) \(payload)")
+            case .acknowledged(let sequence): seen.append("acknowledged \(sequence)")
+            case .rejected(let sequence, let code): seen.append("rejected \(sequence) \(code)")
+            case .handOver(let sequence): seen.append("handed over \(sequence)")
+            case .releaseAll: seen.append("released")
+            }
+        }
+        return seen
+    }
+
+    @Test("A record comes out as it went in, with every field of its header")
+    func roundTrip() throws {
+        let lane = try makeLane()
+        let header = OutboxRecordHeader(
+            sequence: 7, recordClass: .notice, isRetained: true, supersedes: true,
+            contentType: .cloudEventsJSON, historicalOffset: 3, expirySeconds: 99,
+            createdNanoseconds: -5, isClockSynchronised: true)
+        let payload = Array("0123456789".utf8)
+        let outcome = Array("t/1".utf8).withUnsafeBytes { topic in
+            payload.withUnsafeBytes { lane.submit(header, topic: topic, payload: $0, live: false) }
+        }
+        #expect(outcome == .kept)
+        var seen: OutboxRecordHeader?
+        lane.ring.read(limit: .max, beforeRelease: {}) { entry in
+            guard case .record(let header, let topic, let bytes, let isLive) = entry else { return }
+            seen = header
+            #expect(!isLive)
+            #expect(topic.elementsEqual("t/1".utf8))
+            #expect(bytes.elementsEqual(payload))
+        }
+        #expect(seen == header)
+    }
+
+    @Test(
+        "A token that would not lie in the payload is forgotten",
+        arguments: [-1, 0, 6, 10, .max - 9])
+    func historicalOffset(_ offset: Int) throws {
+        let lane = try makeLane()
+        let header = OutboxRecordHeader(
+            sequence: 1, recordClass: .alert, historicalOffset: offset)
+        _ = Array("t".utf8).withUnsafeBytes { topic in
+            Array("0123456789".utf8).withUnsafeBytes {
+                lane.submit(header, topic: topic, payload: $0, live: false)
+            }
+        }
+        lane.ring.read(limit: .max, beforeRelease: {}) { entry in
+            guard case .record(let header, _, _, _) = entry else { return }
+            #expect(header.historicalOffset == 0)
+        }
+    }
+
+    @Test("A full ring refuses, says so, and takes records again once it was read")
+    func full() throws {
+        let lane = try makeLane()
+        let text = String(repeating: "x", count: 400)
+        var taken = 0
+        while lane.submit(text).outcome == .kept { taken += 1 }
+        #expect(taken >= 7)
+        #expect(lane.submit(text).outcome == .full)
+        #expect(lane.refusedCount == 2)
+        #expect(read(lane).count == taken)
+        #expect(lane.submit(text).outcome == .kept)
+    }
+
+    @Test("A record of more than a quarter of the ring is refused for good")
+    func tooLarge() throws {
+        let lane = try makeLane()
+        #expect(lane.submit(String(repeating: "x", count: 1_100)).outcome == .tooLarge)
+        #expect(lane.submit(String(repeating: "x", count: 900)).outcome == .kept)
+    }
+
+    @Test("An acknowledgement finds room even in a ring that is full of live records")
+    func reservedRoom() throws {
+        let lane = try makeLane()
+        var live: [UInt64] = []
+        while true {
+            let (outcome, sequence) = lane.submit("x", live: true)
+            guard outcome == .publishLive else { break }
+            live.append(sequence)
+        }
+        #expect(live.count > 40)
+        #expect(lane.liveCount == live.count)
+        for sequence in live { lane.acknowledge(sequence: sequence) }
+        #expect(lane.liveCount == 0)
+        let seen = read(lane)
+        #expect(seen.filter { $0.hasPrefix("acknowledged") } == live.map { "acknowledged \($0)" })
+    }
+
+    @Test(
+        "A lane is clear until something is the outbox's to send, and again when the outbox says so"
+    )
+    func clear() throws {
+        let lane = try makeLane()
+        #expect(lane.isClear)
+        #expect(lane.submit("1", live: true).outcome == .publishLive)
+        #expect(lane.isClear)
+        lane.releaseLive()
+        #expect(!lane.isClear)
+        #expect(lane.submit("2", live: true).outcome == .kept)
+        #expect(read(lane, closing: true) == ["live 1 a/b 1", "released", "kept 2 a/b 2"])
+        #expect(!lane.isClear)
+        lane.publishState(durableSequence: 2, isOpen: true)
+        #expect(lane.isClear)
+        #expect(lane.durableSequence == 2)
+        #expect(lane.submit("3", live: true).outcome == .publishLive)
+    }
+
+    @Test(
+        "A release with nothing outstanding writes nothing, and later acknowledgements are ignored")
+    func release() throws {
+        let lane = try makeLane()
+        lane.releaseLive()
+        lane.acknowledge(sequence: 3)
+        #expect(read(lane) == [])
+        let sequence = lane.submit("1", live: true).sequence
+        lane.reject(sequence: sequence, reasonCode: 0x87)
+        lane.acknowledge(sequence: sequence)
+        #expect(read(lane) == ["live \(sequence) a/b 1", "rejected \(sequence) 135"])
+    }
+
+    @Test("The producer is woken when it wants, and only then")
+    func wake() throws {
+        let lane = try makeLane(isOpen: false)
+        func isReadable() -> Bool {
+            var set = PollSet(capacity: 1)
+            set.add(lane.wakeDescriptor, .readable)
+            return set.wait(deadlineNanoseconds: 0) == 1
+        }
+        lane.publishState(durableSequence: 1, isOpen: false)
+        #expect(!isReadable())
+        lane.wantsWake = true
+        lane.publishState(durableSequence: 1, isOpen: false)
+        #expect(!isReadable())
+        lane.publishState(durableSequence: 2, isOpen: false)
+        #expect(isReadable())
+        lane.drainWake()
+        #expect(!isReadable())
+        lane.publishState(durableSequence: 2, isOpen: false, hasTaken: true)
+        #expect(isReadable())
+    }
+
+    @Test(
+        "The outbox is woken from a sleep without end by anything, from a timed one by what is urgent"
+    )
+    func doorbell() throws {
+        let lane = try makeLane()
+        let doorbell = lane.doorbell
+        #expect(lane.submit("1", live: true).outcome == .publishLive)
+        lane.flush()
+        #expect(!doorbell.event.drain())
+        doorbell.announce(.timed)
+        lane.flush()
+        #expect(!doorbell.event.drain())
+        doorbell.announce(.endless)
+        lane.flush()
+        #expect(doorbell.event.drain())
+        doorbell.announce(.timed)
+        #expect(lane.submit("2").outcome == .kept)
+        lane.flush()
+        #expect(doorbell.event.drain())
+    }
+
+    @Test("Two threads pass 50 000 records of random lengths without loss, damage or disorder")
+    func twoThreads() async throws {
+        let lane = try makeLane(16_384)
+        let count: UInt64 = 50_000
+        let producer = Task.detached {
+            var random = SeededGenerator(seed: 1)
+            for sequence in 1...count {
+                let length = Int.random(in: 0...300, using: &random)
+                let text = String(repeating: "\(sequence % 10)", count: length)
+                while lane.submit(text, sequence: sequence).outcome != .kept { await Task.yield() }
+            }
+        }
+        var expected: UInt64 = 1
+        var random = SeededGenerator(seed: 1)
+        var faults = 0
+        while expected <= count {
+            let read = lane.ring.read(limit: 100, beforeRelease: {}) { entry in
+                guard case .record(let header, _, let payload, _) = entry else {
+                    faults += 1
+                    return
+                }
+                let length = Int.random(in: 0...300, using: &random)
+                if header.sequence != expected || payload.count != length
+                    || !payload.allSatisfy({ $0 == 48 + UInt8(expected % 10) })
+                {
+                    faults += 1
+                }
+                expected += 1
+            }
+            if read == 0 { await Task.yield() }
+        }
+        await producer.value
+        #expect(faults == 0)
+        #expect(lane.ring.isEmpty)
+    }
+}
