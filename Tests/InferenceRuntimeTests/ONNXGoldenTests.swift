@@ -67,4 +67,28 @@ struct ONNXGoldenTests {
         arguments: ONNXGoldens.models(
             "qdq_uint8", "qdq_int8", "qlinear_uint8", "qlinear_int8", "dynamic_uint8"))
     func quantized(model: ONNXGoldens.Model) throws { try check(model) }
+
+    @Test("There are golden models, and few of them are refused")
+    func coverage() {
+        #expect(ONNXGoldens.shared.models.count >= 400)
+        #expect(ONNXGoldens.missing.count * 10 < ONNXGoldens.shared.models.count)
+    }
+
+    @Test(
+        "What is missing is refused by name",
+        arguments: ONNXGoldens.shared.models.filter { ONNXGoldens.missing[$0.name] != nil })
+    func missing(model: ONNXGoldens.Model) throws {
+        let bytes = try model.bytes("onnx")
+        do throws(ModelError) {
+            _ = try ModelPlan.make(bytes)
+        } catch {
+            switch error {
+            case .unsupportedOperator, .unsupportedForm: return
+            default: break
+            }
+            Issue.record("\(error)")
+            return
+        }
+        Issue.record("the model is taken: strike it from the list")
+    }
 }

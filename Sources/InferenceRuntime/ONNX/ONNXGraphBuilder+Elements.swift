@@ -16,8 +16,18 @@ extension ONNXGraphBuilder {
         case "LeakyRelu": try unary(.leakyRelu(alpha: try reader.float("alpha") ?? 0.01), context)
         case "Elu":
             let alpha = try reader.float("alpha") ?? 1
-            guard alpha == 1 else { throw reader.unsupported("alpha of \(alpha)") }
-            try unary(.elu, context)
+            if alpha == 1 {
+                try unary(.elu, context)
+            } else {
+                try scaledElu(context, alpha: alpha, gamma: 1)
+            }
+        case "Selu":
+            // The constants of the operator's specification.
+            try scaledElu(
+                context, alpha: try reader.float("alpha") ?? 1.67326319217681884765625,
+                gamma: try reader.float("gamma") ?? 1.05070102214813232421875)
+        case "HardSigmoid": try lowerHardSigmoid(context)
+        case "Softplus": try lowerSoftplus(context)
         case "Gelu":
             let approximation = try reader.string("approximate") ?? "none"
             try unary(.gelu(isApproximate: approximation == "tanh"), context)
@@ -218,6 +228,72 @@ extension ONNXGraphBuilder {
         let x = try materialized(value, context.node.inputs.first ?? "")
         let y = try addOutput(
             context, shape: value.shape, type: target, isChannelsLast: value.isChannelsLast)
+        if value.elementType == .float64, target == .float32 {
+            // What the kernels of classical models do on their way in.
+            let shape = [1, value.elementCount]
+            let row = try addTensor("\(context.name)/row", shape, .float64)
+            emit(.reshape, context, [x], [row])
+            let result = try addTensor("\(context.name)/result", shape, .float32)
+            emit(.columnMap(.scale(offset: [0], scale: [1])), context, [row], [result])
+            emit(.reshape, context, [result], [y])
+            return
+        }
         emit(.cast, context, [x], [y])
+    }
+
+    // MARK: - Compositions
+
+    /// A number as an operand.
+    private func scalar(_ value: Float) -> Value {
+        Self.value(of: ONNXTensor([value], shape: [], name: "scalar"))
+    }
+
+    /// A function of a value as a value.
+    private mutating func applied(
+        _ function: UnaryFunction, _ context: Context, _ value: Value
+    ) throws(ModelError) -> Value {
+        var result = value
+        result.constant = nil
+        result.quantized = nil
+        let x = try materialized(value, context.name)
+        let y = try addTensor("\(context.name)/part", stored(value), value.elementType)
+        result.tensor = y
+        emit(.unary(function), context, [x], [y])
+        return result
+    }
+
+    /// γ · (max(x, 0) + α · (e^min(x, 0) − 1))
+    private mutating func scaledElu(
+        _ context: Context, alpha: Float, gamma: Float
+    ) throws(ModelError) {
+        let x = try context.input(0)
+        let below = try combined(.minimum, context, x, scalar(0), name: nil)
+        let curve = try applied(.elu, context, below)
+        let scaled = try combined(.multiply, context, curve, scalar(alpha * gamma), name: nil)
+        let above = try applied(.relu, context, x)
+        let line = try combined(.multiply, context, above, scalar(gamma), name: nil)
+        set(context, try combined(.add, context, line, scaled, name: context.output(0)))
+    }
+
+    /// min(max(α · x + β, 0), 1)
+    private mutating func lowerHardSigmoid(_ context: Context) throws(ModelError) {
+        let alpha = try context.reader.float("alpha") ?? 0.2
+        let beta = try context.reader.float("beta") ?? 0.5
+        let x = try context.input(0)
+        let product = try combined(.multiply, context, x, scalar(alpha), name: nil)
+        let line = try combined(.add, context, product, scalar(beta), name: nil)
+        let low = try applied(.relu, context, line)
+        set(context, try combined(.minimum, context, low, scalar(1), name: context.output(0)))
+    }
+
+    /// max(x, 0) + log(1 + e^−|x|), which overflows nowhere.
+    private mutating func lowerSoftplus(_ context: Context) throws(ModelError) {
+        let x = try context.input(0)
+        let size = try applied(.absolute, context, x)
+        let power = try applied(.exponential, context, try applied(.negate, context, size))
+        let sum = try combined(.add, context, power, scalar(1), name: nil)
+        let tail = try applied(.logarithm, context, sum)
+        let above = try applied(.relu, context, x)
+        set(context, try combined(.add, context, above, tail, name: context.output(0)))
     }
 }

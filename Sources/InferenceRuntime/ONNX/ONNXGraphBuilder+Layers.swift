@@ -6,6 +6,8 @@ extension ONNXGraphBuilder {
         case "Gemm": try lowerGemm(context)
         case "MatMul": try lowerMatMul(context)
         case "Conv": try lowerConvolution(context)
+        case "ConvTranspose": try lowerTransposeConvolution(context)
+        case "Resize": try lowerResize(context)
         case "MaxPool": try lowerPool(context, isAverage: false)
         case "AveragePool": try lowerPool(context, isAverage: true)
         case "BatchNormalization":
@@ -126,7 +128,8 @@ extension ONNXGraphBuilder {
         let x = try tensor(context, 0)
         let b = try context.input(1)
         guard let matrix = b.constant, b.shape.count == 2, let depth = x.value.shape.last else {
-            throw reader.unsupported("a second matrix that is not a constant of two dimensions")
+            try emitMatrixProduct(context, x)
+            return
         }
         guard x.value.elementType == .float32, b.elementType == .float32 else {
             throw reader.unsupported("elements of type \(x.value.elementType.rawValue)")
@@ -155,6 +158,27 @@ extension ONNXGraphBuilder {
         try emitFullyConnected(
             context, x.tensor, weights: weights, bias: bias, columns: columns,
             shape: x.value.shape.dropLast() + [columns], fuses: true)
+    }
+
+    /// A product of two matrices of which neither is known, or of stacks of them.
+    private mutating func emitMatrixProduct(
+        _ context: Context, _ x: (tensor: Int, value: Value)
+    ) throws(ModelError) {
+        let b = try tensor(context, 1)
+        let (left, right) = (x.value.shape, b.value.shape)
+        guard left.count >= 2, right.count >= 2 else {
+            throw context.reader.unsupported("a vector times a matrix that is not constant")
+        }
+        let (rows, depth) = (left[left.count - 2], left[left.count - 1])
+        guard right[right.count - 2] == depth else {
+            throw context.reader.invalid("\(left) times \(right)")
+        }
+        let stack = try broadcast(Array(left.dropLast(2)), Array(right.dropLast(2)), context)
+        let y = try addOutput(
+            context, shape: stack + [rows, right[right.count - 1]], type: x.value.elementType)
+        emit(
+            .batchMatrixProduct(transposesLeft: false, transposesRight: false), context,
+            [x.tensor, b.tensor], [y])
     }
 
     // MARK: - Windows

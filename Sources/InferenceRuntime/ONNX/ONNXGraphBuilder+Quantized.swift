@@ -31,7 +31,7 @@ extension ONNXGraphBuilder {
         case "Softmax": return try lowerQuantizedSoftmax(context)
         case "GlobalAveragePool": return try lowerQuantizedMean(context)
         case "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Gather", "Split",
-            "MaxPool", "Concat", "AveragePool":
+            "MaxPool", "Concat", "AveragePool", "Resize":
             return try lowerQuantizedMovement(context)
         default: return false
         }

@@ -40,6 +40,10 @@ extension ONNXGraphBuilder {
         case "ReduceSum": try lowerReduction(context, .sum)
         case "ReduceMax": try lowerReduction(context, .maximum)
         case "ReduceMin": try lowerReduction(context, .minimum)
+        case "ReduceL1": try lowerReduction(context, .sum, before: .absolute)
+        case "ReduceL2": try lowerReduction(context, .sum, before: .square, after: .squareRoot)
+        case "ReduceSumSquare": try lowerReduction(context, .sum, before: .square)
+        case "ReduceLogSum": try lowerReduction(context, .sum, after: .logarithm)
         case "GlobalAveragePool": try lowerGlobalPool(context, .mean)
         case "GlobalMaxPool": try lowerGlobalPool(context, .maximum)
         default: return false
@@ -373,9 +377,10 @@ extension ONNXGraphBuilder {
     }
 
     private mutating func lowerReduction(
-        _ context: Context, _ reduction: Reduction
+        _ context: Context, _ reduction: Reduction, before: UnaryFunction? = nil,
+        after: UnaryFunction? = nil
     ) throws(ModelError) {
-        let x = try tensor(context, 0)
+        var x = try tensor(context, 0)
         let rank = x.value.shape.count
         var axes = try axes(context, input: 1) ?? []
         if axes.isEmpty {
@@ -387,9 +392,22 @@ extension ONNXGraphBuilder {
         }
         axes = try axes.map { axis throws(ModelError) in try context.axis(axis, rank: rank) }
         guard Set(axes).count == axes.count else { throw context.reader.invalid("an axis twice") }
+        if let before {
+            let changed = try addTensor(
+                "\(context.name)/before", x.value.shape, x.value.elementType)
+            emit(.unary(before), context, [x.tensor], [changed])
+            x.tensor = changed
+        }
         try reduce(
             context, reduction, x.tensor, x.value.shape, axes: axes,
             keepsAxes: try context.reader.integer("keepdims") ?? 1 != 0)
+        guard let after, let name = context.output(0), var value = values[name],
+            let sum = value.tensor
+        else { return }
+        let result = try addTensor(name, value.shape, value.elementType)
+        emit(.unary(after), context, [sum], [result])
+        value.tensor = result
+        values[name] = value
     }
 
     private mutating func reduce(

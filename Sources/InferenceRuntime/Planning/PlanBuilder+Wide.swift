@@ -72,14 +72,16 @@ extension PlanBuilder {
         if graph.tensors[try input(node, 0)].constant != nil {
             try require(y, hasShape: try integers(try input(node, 0), node), node)
         }
+        var edges = Border()
+        if case .explicit(let border) = window.padding { edges = border }
         // The transposed operator is the gradient of one that leads from output to input.
         guard
             let vertical = AxisWindow(
                 input: shape(y)[1], kernel: filter[1], stride: window.stride.height, dilation: 1,
-                padding: window.padding),
+                padding: window.padding, edges: (edges.top, edges.bottom)),
             let horizontal = AxisWindow(
                 input: shape(y)[2], kernel: filter[2], stride: window.stride.width, dilation: 1,
-                padding: window.padding),
+                padding: window.padding, edges: (edges.left, edges.right)),
             vertical.output == shape(x)[1], horizontal.output == shape(x)[2]
         else { throw invalid(node, "its output shape does not belong to its input shape") }
         let wide = WideGeometry(
