@@ -52,7 +52,7 @@ extension ONNXGraphBuilder {
     }
 
     /// The same elements in another shape.
-    private mutating func view(_ context: Context, _ shape: [Int]) throws(ModelError) {
+    mutating func view(_ context: Context, _ shape: [Int]) throws(ModelError) {
         let value = try context.input(0)
         guard value.elementCount == shape.reduce(1, *) else {
             throw context.reader.invalid("\(value.shape) does not become \(shape)")
@@ -71,7 +71,7 @@ extension ONNXGraphBuilder {
     }
 
     /// 0 keeps a dimension, −1 is what is left.
-    private func reshaped(_ context: Context, _ wanted: [Int]) throws(ModelError) -> [Int] {
+    func reshaped(_ context: Context, _ wanted: [Int]) throws(ModelError) -> [Int] {
         let value = try context.input(0)
         let keepsZero = try context.reader.integer("allowzero") ?? 0 == 0
         var shape = wanted
@@ -105,7 +105,7 @@ extension ONNXGraphBuilder {
         return shape
     }
 
-    private mutating func lowerTranspose(_ context: Context) throws(ModelError) {
+    mutating func lowerTranspose(_ context: Context) throws(ModelError) {
         let value = try context.input(0)
         let rank = value.shape.count
         var order = try context.reader.integers("perm")
@@ -141,7 +141,7 @@ extension ONNXGraphBuilder {
         emit(.movement(.transpose), context, [x.tensor, argument], [y])
     }
 
-    private mutating func lowerConcat(_ context: Context) throws(ModelError) {
+    mutating func lowerConcat(_ context: Context) throws(ModelError) {
         let first = try context.input(0)
         let axis = try context.axis(
             try context.reader.integer("axis") ?? 1, rank: first.shape.count)
@@ -173,7 +173,7 @@ extension ONNXGraphBuilder {
         emit(.movement(.concatenation(axis: place, activation: .none)), context, parts, [y])
     }
 
-    private mutating func lowerSplit(_ context: Context) throws(ModelError) {
+    mutating func lowerSplit(_ context: Context) throws(ModelError) {
         let x = try tensor(context, 0)
         let axis = try context.axis(
             try context.reader.integer("axis") ?? 0, rank: x.value.shape.count)
@@ -206,7 +206,7 @@ extension ONNXGraphBuilder {
         }
     }
 
-    private mutating func lowerSlice(_ context: Context) throws(ModelError) {
+    mutating func lowerSlice(_ context: Context) throws(ModelError) {
         let x = try tensor(context, 0)
         let shape = x.value.shape
         let usesAttributes = context.reader.version < 10
@@ -270,7 +270,7 @@ extension ONNXGraphBuilder {
             [x.tensor, arguments.0, arguments.1, arguments.2], [y])
     }
 
-    private mutating func lowerPad(_ context: Context) throws(ModelError) {
+    mutating func lowerPad(_ context: Context) throws(ModelError) {
         let reader = context.reader
         let x = try tensor(context, 0)
         let rank = x.value.shape.count
@@ -322,7 +322,7 @@ extension ONNXGraphBuilder {
         }
     }
 
-    private mutating func lowerGather(_ context: Context) throws(ModelError) {
+    mutating func lowerGather(_ context: Context) throws(ModelError) {
         let x = try tensor(context, 0)
         let axis = try context.axis(
             try context.reader.integer("axis") ?? 0, rank: x.value.shape.count)
@@ -346,104 +346,5 @@ extension ONNXGraphBuilder {
             context, shape: shape, type: x.value.elementType, labels: x.value.labels,
             quantization: tensors[x.tensor].quantization)
         emit(.movement(.gather(axis: axis, batchAxes: 0)), context, [x.tensor, argument], [y])
-    }
-
-    // MARK: - Reductions
-
-    private mutating func lowerArgument(
-        _ context: Context, isMinimum: Bool
-    ) throws(ModelError) {
-        let reader = context.reader
-        let x = try tensor(context, 0)
-        let rank = x.value.shape.count
-        let axis = try context.axis(try reader.integer("axis") ?? 0, rank: rank)
-        guard try reader.integer("select_last_index") ?? 0 == 0 else {
-            throw reader.unsupported("the last of equals")
-        }
-        var shape = x.value.shape
-        shape.remove(at: axis)
-        let place = try argument([axis])
-        let keeps = try reader.integer("keepdims") ?? 1 != 0
-        if keeps {
-            let flat = try addTensor(context.name, shape, .int64)
-            emit(.argumentOfExtreme(isMinimum: isMinimum), context, [x.tensor, place], [flat])
-            shape.insert(1, at: axis)
-            let y = try addOutput(context, shape: shape, type: .int64)
-            emit(.reshape, context, [flat], [y])
-        } else {
-            let y = try addOutput(context, shape: shape, type: .int64)
-            emit(.argumentOfExtreme(isMinimum: isMinimum), context, [x.tensor, place], [y])
-        }
-    }
-
-    private mutating func lowerReduction(
-        _ context: Context, _ reduction: Reduction, before: UnaryFunction? = nil,
-        after: UnaryFunction? = nil
-    ) throws(ModelError) {
-        var x = try tensor(context, 0)
-        let rank = x.value.shape.count
-        var axes = try axes(context, input: 1) ?? []
-        if axes.isEmpty {
-            guard try context.reader.integer("noop_with_empty_axes") ?? 0 == 0 else {
-                set(context, try context.input(0))
-                return
-            }
-            axes = Array(0..<rank)
-        }
-        axes = try axes.map { axis throws(ModelError) in try context.axis(axis, rank: rank) }
-        guard Set(axes).count == axes.count else { throw context.reader.invalid("an axis twice") }
-        if let before {
-            let changed = try addTensor(
-                "\(context.name)/before", x.value.shape, x.value.elementType)
-            emit(.unary(before), context, [x.tensor], [changed])
-            x.tensor = changed
-        }
-        try reduce(
-            context, reduction, x.tensor, x.value.shape, axes: axes,
-            keepsAxes: try context.reader.integer("keepdims") ?? 1 != 0)
-        guard let after, let name = context.output(0), var value = values[name],
-            let sum = value.tensor
-        else { return }
-        let result = try addTensor(name, value.shape, value.elementType)
-        emit(.unary(after), context, [sum], [result])
-        value.tensor = result
-        values[name] = value
-    }
-
-    private mutating func reduce(
-        _ context: Context, _ reduction: Reduction, _ x: Int, _ shape: [Int], axes: [Int],
-        keepsAxes: Bool
-    ) throws(ModelError) {
-        let reduced =
-            keepsAxes
-            ? shape.indices.map { axes.contains($0) ? 1 : shape[$0] }
-            : shape.indices.filter { !axes.contains($0) }.map { shape[$0] }
-        let y = try addOutput(
-            context, shape: reduced, type: tensors[x].elementType,
-            quantization: tensors[x].quantization)
-        let argument = try argument(axes)
-        emit(.reduction(reduction, keepsAxes: keepsAxes), context, [x, argument], [y])
-    }
-
-    /// Over all axes but batch and channels, which stay where they are.
-    private mutating func lowerGlobalPool(
-        _ context: Context, _ reduction: Reduction
-    ) throws(ModelError) {
-        let value = try context.input(0)
-        let rank = value.shape.count
-        guard rank >= 3 else { throw context.reader.invalid("\(rank) dimensions") }
-        guard value.isChannelsLast else {
-            let x = try tensor(context, 0)
-            try reduce(
-                context, reduction, x.tensor, value.shape, axes: Array(2..<rank), keepsAxes: true)
-            return
-        }
-        let x = try materialized(value, context.name)
-        let shape = [value.shape[0], value.shape[1]] + Array(repeating: 1, count: rank - 2)
-        let y = try addOutput(
-            context, shape: shape, type: value.elementType, isChannelsLast: true,
-            quantization: tensors[x].quantization)
-        let argument = try argument(Array(1..<rank - 1))
-        emit(.reduction(reduction, keepsAxes: true), context, [x, argument], [y])
     }
 }
