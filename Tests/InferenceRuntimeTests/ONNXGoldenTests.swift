@@ -91,4 +91,32 @@ struct ONNXGoldenTests {
         }
         Issue.record("the model is taken: strike it from the list")
     }
+
+    @Test("A classifier's main output is its probabilities, with the names of the classes")
+    func classifierOutputs() throws {
+        let model = ONNXGoldens.shared.models.first {
+            $0.name == "scikit/random_forest_classifier_names_zip_map"
+        }
+        let plan = try ModelPlan.make(try #require(model).bytes("onnx"))
+        #expect(plan.mainOutput == 1)
+        #expect(plan.outputs[1].labels == ["bearing", "imbalance", "normal"])
+        #expect(plan.outputs[0].labels == plan.outputs[1].labels)
+        #expect(plan.outputs[0].elementType == .int64)
+    }
+
+    @Test("Floats go into a model of float64 and come out of it")
+    func doubles() throws {
+        let model = ONNXGoldens.shared.models.first { $0.name == "ml/tree_ensemble_double" }
+        let plan = try ModelPlan.make(try #require(model).bytes("onnx"))
+        var session = try InferenceSession(plan: plan)
+        let row: [Float] = [1, -2, 0.5, 3, -1]
+        row.withUnsafeBufferPointer { session.setInput($0) }
+        session.withInput { bytes in
+            #expect(Array(bytes.bindMemory(to: Double.self)) == row.map(Double.init))
+        }
+        session.invoke()
+        var result: [Float] = [.nan]
+        result.withUnsafeMutableBufferPointer { session.copyOutput(into: $0) }
+        #expect(result[0].isFinite)
+    }
 }

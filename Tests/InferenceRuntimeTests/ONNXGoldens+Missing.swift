@@ -8,7 +8,6 @@ extension ONNXGoldens {
         "float/erf": "Erf",
         "float/expand": "Expand",
         "float/floor": "Floor",
-        "float/gelu_of_erf": "Erf",
         "float/gru": "GRU",
         "float/gru_bidirectional": "GRU",
         "float/gru_linear_before_reset": "GRU",

@@ -35,7 +35,9 @@ extension ONNXGraphBuilder {
         case "Add": try binary(.add, context)
         case "Sub": try binary(.subtract, context)
         case "Mul": try binary(.multiply, context)
-        case "Div": try binary(.divide, context)
+        case "Div":
+            if try fuseGelu(context) { return true }
+            try binary(.divide, context)
         case "Min": try chain(.minimum, context)
         case "Max": try chain(.maximum, context)
         case "Sum": try chain(.add, context)
@@ -242,6 +244,49 @@ extension ONNXGraphBuilder {
     }
 
     // MARK: - Compositions
+
+    /// x · (1 + erf(x / √2)) · ½, written out as exporters did before the operator Gelu.
+    ///
+    /// - Returns: whether the quotient is the first part of it.
+    private mutating func fuseGelu(_ context: Context) throws(ModelError) -> Bool {
+        func isScalar(_ name: String, _ value: Float) throws(ModelError) -> Bool {
+            guard let constant = values[name]?.constant, constant.elementCount == 1,
+                let found = try constant.floats().first
+            else { return false }
+            return abs(found - value) <= 1e-5
+        }
+        func other(_ node: ONNXModel.Node, than name: String) -> String? {
+            node.inputs.count == 2 ? node.inputs.first { $0 != name } : nil
+        }
+        func next(_ name: String?, _ operation: String) -> (Int, ONNXModel.Node)? {
+            guard let name, let (place, node) = onlyConsumer(of: name), node.domain.isEmpty,
+                node.operation == operation
+            else { return nil }
+            return (place, node)
+        }
+        guard context.node.inputs.count == 2, let x = context.node.inputs.first,
+            try isScalar(context.node.inputs[1], Float(2).squareRoot()),
+            let erf = next(context.output(0), "Erf"),
+            let sum = next(erf.1.outputs.first, "Add"), let erfName = erf.1.outputs.first,
+            let one = other(sum.1, than: erfName), try isScalar(one, 1),
+            let sumName = sum.1.outputs.first, let product = next(sumName, "Mul")
+        else { return false }
+        // x · (1 + erf) · ½, or x · ½ elsewhere times the sum: only the first is taken.
+        guard other(product.1, than: sumName) == x, let productName = product.1.outputs.first,
+            let half = next(productName, "Mul"), let factor = other(half.1, than: productName),
+            try isScalar(factor, 0.5), let result = half.1.outputs.first
+        else { return false }
+        let value = try context.input(0)
+        var output = Value(shape: value.shape, elementType: value.elementType)
+        output.isChannelsLast = value.isChannelsLast
+        let source = try materialized(value, x)
+        let y = try addTensor(result, stored(output), value.elementType)
+        output.tensor = y
+        values[result] = output
+        fused.formUnion([erf.0, sum.0, product.0, half.0])
+        emit(.unary(.gelu(isApproximate: false)), context, [source], [y])
+        return true
+    }
 
     /// A number as an operand.
     private func scalar(_ value: Float) -> Value {
