@@ -77,6 +77,10 @@ enum Operation: Equatable {
     case batchMatrixProduct(transposesLeft: Bool, transposesRight: Bool)
     case svdf(rank: Int, activation: Activation)
     case lstm(LSTMOptions)
+    /// Computed when the model was loaded, or needed by nobody.
+    case folded
+    /// The shape of its input; only where nobody needs it.
+    case shape
     case variableHandle(name: String)
     case readVariable
     case assignVariable
