@@ -79,7 +79,7 @@ internal import CInferenceKernels
             throw .instructionSetUnavailable(set)
         }
         let graph = try TFLiteReader(file, limits: limits).readGraph()
-            .droppingUnused().foldingConstants(limits)
+            .droppingUnused().resolvingOpenExtents(limits).foldingConstants(limits)
         var builder = unsafe PlanBuilder(graph, limits: limits, kernels: kernels.pointee)
         try builder.build()
         let arena = try ArenaPlanner.place(

@@ -29,6 +29,8 @@ struct GraphTensor {
     var constant: Range<Int>?
     /// Whether it is the state of a recurrent layer: zero at first, kept from run to run.
     var isVariable = false
+    /// The first axis whose extent the file leaves open.
+    var openAxis: Int?
 
     /// Number of elements. The reader has proven that it does not overflow.
     var elementCount: Int { shape.reduce(1, *) }
