@@ -52,7 +52,8 @@ struct InferenceBenchmark {
         }
         print(
             "{\"min\": \(microseconds(0)), \"p50\": \(microseconds(0.5)), "
-                + "\"p99\": \(microseconds(0.99)), \"isa\": \"\(plan.instructionSet.rawValue)\"}")
+                + "\"p99\": \(microseconds(0.99)), \"isa\": \"\(plan.instructionSet.rawValue)\", "
+                + "\"arenaBytes\": \(plan.arenaBytes), \"weightBytes\": \(plan.weightBytes)}")
     }
 
     static func profile(_ plan: ModelPlan, _ session: inout InferenceSession, count: Int) {
