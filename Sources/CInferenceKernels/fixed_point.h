@@ -29,6 +29,12 @@ static inline int32_t ik_fixed(int32_t x, int32_t multiplier, int32_t shift) {
     return ik_rounding_shift(ik_high_multiply(wide, multiplier), right);
 }
 
+/// x * multiplier * 2^(shift - 31), rounded once, half up.
+static inline int32_t ik_fixed_single(int32_t x, int32_t multiplier, int32_t shift) {
+    const int32_t total = 31 - shift;
+    return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << (total - 1))) >> total);
+}
+
 /// MultiplyByQuantizedMultiplier of a 64-bit accumulator: the multiplier is first rounded to 15 bits.
 /// `x` is below 2^47 in magnitude.
 static inline int32_t ik_fixed_wide(int64_t x, int32_t multiplier, int32_t shift) {

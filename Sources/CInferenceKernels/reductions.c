@@ -53,11 +53,22 @@ IK_REDUCE_CELL(ik_cell_min_qs8) {
     *y = (uint8_t)least ^ p->output_flip;
 }
 
-/// Fixed point, as LiteRT's QuantizedMeanOrSum; a mean's divisor is in the multiplier.
-IK_REDUCE_CELL(ik_cell_sum_qs16) {
+static int32_t sum16(const ik_reduce *p, const uint8_t *x) {
     int32_t sum = 0;  // of at most 2^16 elements
     EACH(sum += AS(int16_t, e););
-    const int32_t q = ik_fixed(sum, p->multiplier, p->shift);
+    return sum;
+}
+
+/// Rounded once, as LiteRT's SUM of int16 answers.
+IK_REDUCE_CELL(ik_cell_sum_qs16) {
+    const int32_t q = ik_fixed_single(sum16(p, x), p->multiplier, p->shift);
+    STORE(int16_t, (int16_t)ik_clamp(q, -32768, 32767));
+}
+
+/// Rounded twice, the divisor in the multiplier: QuantizedMeanOrSum of LiteRT's
+/// kernels/internal/reference/reduce.h.
+IK_REDUCE_CELL(ik_cell_mean_qs16) {
+    const int32_t q = ik_fixed(sum16(p, x), p->multiplier, p->shift);
     STORE(int16_t, (int16_t)ik_clamp(q, -32768, 32767));
 }
 

@@ -33,6 +33,7 @@ extension ModelPlan {
         add("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", types: [.float32, .hybrid])
         add("SVDF", types: [.float32, .hybrid, .int8])
         add("UNIDIRECTIONAL_SEQUENCE_LSTM", types: [.float32, .hybrid])
+        add("SHAPE", types: any)
         add("RESHAPE", "SQUEEZE", "EXPAND_DIMS", types: any)
         add(
             "CONCATENATION", "PAD", "PADV2", "MIRROR_PAD", "TRANSPOSE", "SPLIT", "SPLIT_V", "SLICE",

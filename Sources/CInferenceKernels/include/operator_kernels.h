@@ -172,6 +172,7 @@ IK_REDUCE_CELL(ik_cell_sum_qs8);
 IK_REDUCE_CELL(ik_cell_max_qs8);
 IK_REDUCE_CELL(ik_cell_min_qs8);
 IK_REDUCE_CELL(ik_cell_sum_qs16);
+IK_REDUCE_CELL(ik_cell_mean_qs16);
 IK_REDUCE_CELL(ik_cell_max_qs16);
 IK_REDUCE_CELL(ik_cell_min_qs16);
 IK_REDUCE_CELL(ik_cell_sum_f32);

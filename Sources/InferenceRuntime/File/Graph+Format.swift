@@ -8,8 +8,10 @@ extension Graph {
         let isTFLite = file.count >= 8 && (try? file.load(UInt32.self, at: 4)) == 0x334C_4654
         if !isTFLite && ONNXModel.recognises(file) {
             self = try ONNXGraphBuilder(try ONNXModel(file, limits: limits), limits: limits).build()
+                .droppingUnused()
         } else {
             self = try TFLiteReader(file, limits: limits).readGraph()
+                .droppingUnused().resolvingOpenExtents(limits).foldingConstants(limits)
         }
     }
 }

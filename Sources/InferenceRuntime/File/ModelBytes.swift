@@ -55,6 +55,28 @@ struct ModelBytes: Sendable {
         count = filled
     }
 
+    /// The same bytes, and zeros up to `count`.
+    func copy(extendedTo count: Int) throws(ModelError) -> ModelBytes {
+        let longer = try AlignedMemory(byteCount: count)
+        unsafe longer.base.copyMemory(from: memory.base, byteCount: self.count)
+        return ModelBytes(memory: longer, count: count)
+    }
+
+    private init(memory: AlignedMemory, count: Int) {
+        self.memory = memory
+        self.count = count
+    }
+
+    /// Stores `values` at `offset`; only before anyone else has these bytes.
+    func write(_ values: [Float], at offset: Int) {
+        precondition(offset >= 0 && offset + 4 * values.count <= count, "an unchecked range")
+        for (index, value) in values.enumerated() {
+            unsafe memory.base.storeBytes(
+                of: value.bitPattern.littleEndian, toByteOffset: offset + 4 * index,
+                as: UInt32.self)
+        }
+    }
+
     /// The bytes of `range`, which must have come from a checked read.
     func bytes(_ range: Range<Int>) -> UnsafeRawBufferPointer {
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "an unchecked range")

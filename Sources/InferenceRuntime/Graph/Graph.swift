@@ -31,6 +31,8 @@ struct GraphTensor {
     var labels: [String] = []
     /// Whether it is the state of a recurrent layer: zero at first, kept from run to run.
     var isVariable = false
+    /// The first axis whose extent the file leaves open.
+    var openAxis: Int?
 
     /// Number of elements. The reader has proven that it does not overflow.
     var elementCount: Int { shape.reduce(1, *) }
@@ -82,6 +84,10 @@ enum Operation: Equatable {
     case batchMatrixProduct(transposesLeft: Bool, transposesRight: Bool)
     case svdf(rank: Int, activation: Activation)
     case lstm(LSTMOptions)
+    /// Computed when the model was loaded, or needed by nobody.
+    case folded
+    /// The shape of its input; only where nobody needs it.
+    case shape
     case variableHandle(name: String)
     case readVariable
     case assignVariable

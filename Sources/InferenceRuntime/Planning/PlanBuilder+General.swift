@@ -19,7 +19,8 @@ extension PlanBuilder {
         case .variableHandle(let name): try lowerVariableHandle(node, name)
         case .readVariable: try lowerReadVariable(node, index)
         case .assignVariable: try lowerAssignVariable(node, index)
-        case .callOnce: break  // The reader took the first values from it.
+        case .shape: throw unsupported(node, "a shape that the model computes with")
+        case .callOnce, .folded: break  // Done before the plan was made.
         case .transposeConvolution(let window, let activation):
             try lowerTransposeConvolution(node, index, window, activation)
         case .convolution(_, _, let activation), .depthwiseConvolution(_, _, let activation):

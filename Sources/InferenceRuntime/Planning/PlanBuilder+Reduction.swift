@@ -92,7 +92,8 @@ extension PlanBuilder {
                 p.shift -= shift
             }
             switch reduction {
-            case .mean, .sum: unsafe p.cell = ik_cell_sum_qs16
+            case .mean: unsafe p.cell = ik_cell_mean_qs16
+            case .sum: unsafe p.cell = ik_cell_sum_qs16
             case .maximum: unsafe p.cell = ik_cell_max_qs16
             case .minimum: unsafe p.cell = ik_cell_min_qs16
             }

@@ -18,6 +18,7 @@ extension TFLiteOptions {
         case "ARG_MAX": return .argumentOfExtreme(isMinimum: false)
         case "ARG_MIN": return .argumentOfExtreme(isMinimum: true)
         case "CAST": return .cast
+        case "SHAPE": return .shape
         case "SVDF": return .svdf(rank: try number(0), activation: try activation(1))
         case "UNIDIRECTIONAL_SEQUENCE_LSTM":
             let code = try table?.integer(0, default: Int8(0)) ?? 0

@@ -98,7 +98,7 @@ struct TFLiteReader {
             name: name, shape: shape, elementType: type,
             quantization: try readQuantization(table, name: name, index: index),
             constant: try readData(table, elements: elements, type: type),
-            isVariable: try table.bool(5))
+            isVariable: try table.bool(5), openAxis: try readOpenAxis(table))
     }
 
     /// A dimension of −1 (unknown until run time, in practice the batch) is 1.
@@ -119,6 +119,18 @@ struct TFLiteReader {
             shape.append(dimension == -1 ? 1 : dimension)
         }
         return shape
+    }
+
+    /// The first axis of -1 in the shape or its signature.
+    private func readOpenAxis(_ table: FlatBufferTable) throws(ModelError) -> Int? {
+        for field in [0, 7] {
+            let vector = try table.vector(field, elementBytes: 4)
+            for axis in 0..<min(vector.count, limits.rank)
+            where try vector.integer(Int32.self, at: axis) == -1 {
+                return axis
+            }
+        }
+        return nil
     }
 
     private func readQuantization(
