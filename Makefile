@@ -5,7 +5,8 @@ DESTDIR ?=
 
 # Static: a box needs no Swift runtime beside it. No colours: with a terminal the compiler's flags would be others than
 # without one, and each change between the two a new build.
-RELEASE := -c release --static-swift-stdlib --no-color-diagnostics
+# Nothing loads symbols from the executable: without its export table it is 0.9 MB smaller.
+RELEASE := -c release --static-swift-stdlib -Xlinker --no-export-dynamic --no-color-diagnostics
 TEST_PYTHON := .build-python/bin/python
 MALLOC_COUNTER := .build-tests/malloc_counter.so
 

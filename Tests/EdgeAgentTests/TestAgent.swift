@@ -14,7 +14,7 @@ final class TestAgent {
 
     /// The program under test: the release build where `make test` names it, else the one beside the tests.
     static func executable() throws -> String {
-        if let path = ProcessInfo.processInfo.environment["EDGE_AGENT_BINARY"] { return path }
+        if let path = ProcessInfo.processInfo.environment["TEST_AGENT_BINARY"] { return path }
         return try Executables.product("edge-agent")
     }
 

@@ -19,7 +19,8 @@ struct OutboxBenchmark {
         let rows = try #require(Int(fields[1]))
         let batch = try #require(Int(fields[2]))
         let path = fields[0] + "/outbox-\(UUID().uuidString).db"
-        let store = try OutboxStore(configuration: OutboxConfiguration(path: path, maximumBytes: 1 << 30))
+        let configuration = OutboxConfiguration(path: path, maximumBytes: 1 << 30)
+        let store = try OutboxStore(configuration: configuration)
         let boot = try store.beginBoot(now: .now()).bootNumber
         let lane = try OutboxLane(
             name: "benchmark", capacityBytes: 1 << 20, sequencer: OutboxSequencer(),
@@ -71,7 +72,8 @@ struct OutboxBenchmark {
                 waiting.append(identifier)
             case .load(let recordClass, let after, let limit):
                 core.loaded(
-                    try store.rows(recordClass, after: after, limit: limit).records, of: recordClass)
+                    try store.rows(recordClass, after: after, limit: limit).records, of: recordClass
+                )
             case .nothing:
                 for identifier in waiting {
                     core.acknowledged(messageIdentifier: identifier, reason: .success, now: 0)
@@ -86,6 +88,7 @@ struct OutboxBenchmark {
         }
         let drained = Double(MonotonicClock.nanoseconds - start) / 1e9
         #expect(core.rows == 0)
-        print("outbox \(batch) commit \(Int(Double(rows) / committed)) drain \(Int(Double(rows) / drained))")
+        let rates = [committed, drained].map { Int(Double(rows) / $0) }
+        print("outbox \(batch) commit \(rates[0]) drain \(rates[1])")
     }
 }

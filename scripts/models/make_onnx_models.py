@@ -16,7 +16,6 @@ import pathlib
 import shutil
 import sys
 
-import numpy
 
 import goldens
 import onnxruntime_runner

@@ -12,8 +12,9 @@ internal import Synchronization
 /// and while one of them is neither acknowledged by the broker nor on disk, the sensor session
 /// writes nothing, and so acknowledges none of the readings that led to it.
 /// - Thread: made on any; `run()` and everything below it on the pipeline's own.
-@safe  // `keyBuffer`, `topicBuffer`, `features`, `outputs`, `decodeNanoseconds` and `raisedKeys` are allocated in
-// init with the sizes their uses are bounded by, and freed in deinit.
+// `keyBuffer`, `topicBuffer`, `features`, `outputs`, `decodeNanoseconds` and `raisedKeys` are
+// allocated in init with the sizes their uses are bounded by, and freed in deinit.
+@safe
 package final class Pipeline {
     package let settings: PipelineSettings
     package let metrics: PipelineMetrics

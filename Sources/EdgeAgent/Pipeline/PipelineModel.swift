@@ -4,7 +4,8 @@ package import SensorIO
 /// A model with all that is needed to feed it and to read it: plan and session, features, score.
 ///
 /// - Thread: made on any, then one at a time: the pipeline's.
-@safe  // The three buffers are allocated in init with the counts of their tensors, and freed in deinit.
+// The three buffers are allocated in init with the counts of their tensors, and freed in deinit.
+@safe
 package final class PipelineModel {
     /// What it is made of.
     package struct Parts {

@@ -4,8 +4,9 @@ package import SensorIO
 /// A pipeline's own thread, started once and joined once.
 ///
 /// - Thread: one at a time, of the control plane.
-@safe  // The pointer is a retained reference that nobody else has: given to the thread by `start`, or released
-// in deinit when the thread was never started.
+// The pointer is a retained reference that nobody else has: given to the thread by `start`, or
+// released in deinit when the thread was never started.
+@safe
 package struct PipelineThread: ~Copyable {
     private let control: PipelineControl
     private let lane: OutboxLane

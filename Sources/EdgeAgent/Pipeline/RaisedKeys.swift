@@ -4,8 +4,9 @@ internal import SensorIO
 ///
 /// The table forgets a key when it evicts the asset; the alarm's last event still needs it.
 /// - Thread: one at a time.
-@safe  // Allocated in init for `capacity` slots, indexed by slots below it, freed in deinit. Pages that no
-// raised alarm needs are never touched.
+// Allocated in init for `capacity` slots, indexed by slots below it, freed in deinit. Pages that
+// no raised alarm needs are never touched.
+@safe
 final class RaisedKeys {
     private let bytes: UnsafeMutablePointer<UInt8>
     private let lengths: UnsafeMutablePointer<UInt16>

@@ -1,41 +1,3 @@
-/// What one transaction does.
-struct OutboxBatch {
-    var inserts: [OutboxRecord] = []
-    /// Ascending.
-    var deletes: [Int64] = []
-    var quarantines: [OutboxRefusal] = []
-    /// Rows that were refused and are tried again.
-    var attempts: [(id: Int64, attempts: Int)] = []
-    /// Drops to add to the counters that outlive the process.
-    var drops: [OutboxDropCount] = []
-
-    var isEmpty: Bool {
-        inserts.isEmpty && deletes.isEmpty && quarantines.isEmpty && attempts.isEmpty
-            && drops.isEmpty
-    }
-}
-
-/// A record that the broker does not take, and why.
-struct OutboxRefusal: Equatable {
-    var record: OutboxRecord
-    var reasonCode: UInt8
-}
-
-/// How many records of a class were given up, and why.
-struct OutboxDropCount: Equatable {
-    var recordClass: OutboxRecordClass
-    var cause: OutboxDropCause
-    var count: Int
-}
-
-/// What a transaction did beside what it was asked to.
-struct OutboxWriteReport {
-    /// Rows that had to go for the bound in bytes.
-    var evicted: [OutboxStore.Outline] = []
-    /// Refused records that had to go for the quarantine's bound.
-    var quarantineDropped: [OutboxDropCount] = []
-}
-
 /// The database of the outbox. Knows rows, not sessions.
 ///
 /// After an error of ``write(_:)`` nothing of the batch is in the database, or, when the disk failed to
@@ -50,22 +12,22 @@ final class OutboxStore {
     let path: String
     let connection: SQLiteConnection
     private let maximumBytes: Int
-    private let maximumLogBytes: Int
+    let maximumLogBytes: Int
     private let maximumQuarantined: Int
-    private let pageBytes: Int
+    let pageBytes: Int
     /// What was written before the last transactions, for ``logBytes``.
-    private var pagesAtCheckpoint = 0
+    var pagesAtCheckpoint = 0
     /// Bytes that checkpoints wrote.
-    private var writtenBack: UInt64 = 0
+    var writtenBack: UInt64 = 0
 
     private let begin: SQLiteStatement
     private let commit: SQLiteStatement
     private let insert: SQLiteStatement
     private let delete: SQLiteStatement
-    private let load: SQLiteStatement
+    let load: SQLiteStatement
     private let oldest: SQLiteStatement
     private let pageCount: SQLiteStatement
-    private let freeCount: SQLiteStatement
+    let freeCount: SQLiteStatement
 
     static let columns =
         "id, boot, sequence, flags, created, elapsed, expiry, historical, attempts, checksum, topic, payload"
@@ -233,7 +195,7 @@ final class OutboxStore {
     }
 
     /// Deletes rows, a run of neighbours at once.
-    private func deleteRuns(_ ids: [Int64]) throws(SQLiteError) {
+    func deleteRuns(_ ids: [Int64]) throws(SQLiteError) {
         var index = 0
         while index < ids.count {
             let first = ids[index]
@@ -256,7 +218,7 @@ final class OutboxStore {
         try statement.run()
     }
 
-    private func quarantine(_ refusals: [OutboxRefusal]) throws(SQLiteError) -> [OutboxDropCount] {
+    func quarantine(_ refusals: [OutboxRefusal]) throws(SQLiteError) -> [OutboxDropCount] {
         let statement = try connection.prepare(
             "INSERT INTO quarantine(id, boot, sequence, flags, created, elapsed, expiry, historical,"
                 + " attempts, checksum, topic, payload, record, reason)"
@@ -282,7 +244,7 @@ final class OutboxStore {
         }
     }
 
-    private func count(_ drop: OutboxDropCount) throws(SQLiteError) {
+    func count(_ drop: OutboxDropCount) throws(SQLiteError) {
         try connection.execute(
             "INSERT INTO dropped VALUES (\(drop.recordClass.rawValue), \(drop.cause.rawValue),"
                 + " \(drop.count)) ON CONFLICT DO UPDATE SET count = count + excluded.count")
@@ -296,7 +258,7 @@ final class OutboxStore {
         return Int(pages) * pageBytes
     }
 
-    private static func scalar(_ statement: SQLiteStatement) throws(SQLiteError) -> Int64 {
+    static func scalar(_ statement: SQLiteStatement) throws(SQLiteError) -> Int64 {
         let value = try statement.step() ? statement.integer(0) : 0
         statement.reset()
         return value
@@ -361,163 +323,5 @@ final class OutboxStore {
                     expirySeconds: UInt32(clamping: oldest.integer(3))))
         }
         return rows
-    }
-
-    // MARK: Reading
-
-    /// Loads rows of a class in their order, starting after `id`. Damaged ones are listed, not returned.
-    func rows(_ recordClass: OutboxRecordClass, after id: Int64, limit: Int)
-        throws(SQLiteError) -> (records: [OutboxRecord], damaged: [Int64])
-    {
-        let base = OutboxRecord.base(of: recordClass)
-        load.bind(1, max(base, id + 1))
-        load.bind(2, base | OutboxRecord.counterMask)
-        load.bind(3, Int64(limit))
-        defer { load.reset() }
-        var records: [OutboxRecord] = []
-        var damaged: [Int64] = []
-        while try load.step() {
-            if let record = Self.record(load) {
-                records.append(record)
-            } else {
-                damaged.append(load.integer(0))
-            }
-        }
-        return (records, damaged)
-    }
-
-    /// Gives every row to `body` in order: its identifier, and the record unless it is damaged.
-    func scan(_ body: (Int64, OutboxRecord?) -> Void) throws(SQLiteError) {
-        let all = try connection.prepare("SELECT \(Self.columns) FROM record ORDER BY id")
-        while try all.step() { body(all.integer(0), Self.record(all)) }
-    }
-
-    /// The record in a statement's row; nil if it is not what was written.
-    static func record(_ statement: SQLiteStatement) -> OutboxRecord? {
-        let numbers = (Int32(1)...9).map { statement.integer($0) }
-        return unsafe statement.withBytes(10) { topic in
-            unsafe statement.withBytes(11) { payload in
-                unsafe record(
-                    id: statement.integer(0), numbers: numbers, topic: topic, payload: payload)
-            }
-        }
-    }
-
-    /// The record that a row's columns make; nil if it is not what was written.
-    ///
-    /// - Parameter numbers: the columns from `boot` to `checksum`.
-    static func record(
-        id: Int64, numbers: [Int64], topic: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer
-    ) -> OutboxRecord? {
-        guard id >= 0, numbers.count == 9,
-            let recordClass = OutboxRecordClass(rawValue: UInt8(truncatingIfNeeded: id >> 56)),
-            let contentType = MQTTContentType(rawValue: Int(numbers[2] >> 8)),
-            let historical = Int(exactly: numbers[6]), historical >= 0,
-            let expiry = UInt32(exactly: numbers[5])
-        else { return nil }
-        let header = OutboxRecordHeader(
-            sequence: UInt64(bitPattern: numbers[1]), recordClass: recordClass,
-            flags: UInt8(truncatingIfNeeded: numbers[2]), contentType: contentType,
-            historicalOffset: historical, expirySeconds: expiry, createdNanoseconds: numbers[3])
-        let record = unsafe OutboxRecord(
-            id: id, boot: UInt64(bitPattern: numbers[0]), header: header,
-            elapsedNanoseconds: numbers[4],
-            attempts: Int(truncatingIfNeeded: max(0, numbers[7])), topic: topic, payload: payload)
-        return record.checksum() == UInt64(bitPattern: numbers[8]) ? record : nil
-    }
-
-    // MARK: Upkeep
-
-    /// Moves rows that are damaged to the quarantine, as they are and with reason 0, and counts them.
-    func quarantineDamaged(_ ids: [Int64]) throws(SQLiteError) {
-        try transaction { () throws(SQLiteError) in
-            for id in ids {
-                try self.connection.execute(
-                    "INSERT INTO quarantine SELECT NULL, boot, sequence, flags, created, elapsed, expiry,"
-                        + " historical, attempts, checksum, topic, payload, id, 0 FROM record"
-                        + " WHERE id = \(id)")
-            }
-            try self.deleteRuns(ids.sorted())
-            for recordClass in OutboxRecordClass.allCases {
-                let count = ids.count { OutboxRecord.recordClass(of: $0) == recordClass }
-                guard count > 0 else { continue }
-                try self.count(
-                    OutboxDropCount(recordClass: recordClass, cause: .damaged, count: count))
-            }
-        }
-    }
-
-    /// Writes something that changes nothing, to see whether the disk can be written again.
-    func probe() throws(SQLiteError) {
-        try connection.execute("PRAGMA user_version = \(Self.schemaVersion)")
-    }
-
-    /// Bytes in the log that are not in the database yet, roughly.
-    var logBytes: Int { (connection.pagesWritten - pagesAtCheckpoint) * (pageBytes + 24) }
-
-    /// Everything ever written through this store: log and write-back. - Units: bytes.
-    var bytesWritten: UInt64 {
-        UInt64(connection.pagesWritten) * UInt64(pageBytes + 24) + writtenBack
-    }
-
-    /// Whether the log has grown so much that it is to be written back even under load.
-    var isLogLarge: Bool { logBytes > maximumLogBytes }
-
-    /// Copies the log into the database, as far as no reader needs it.
-    func checkpoint(truncate: Bool = false) throws(SQLiteError) {
-        let (log, done) = try connection.checkpoint(truncate ? .truncate : .passive)
-        writtenBack += UInt64(done * pageBytes)
-        if done >= log { pagesAtCheckpoint = connection.pagesWritten }
-    }
-
-    /// Gives pages that nothing uses back to the file system, a few at a time.
-    ///
-    /// - Returns: whether there is more to give back.
-    func reclaim(pages: Int = 256) throws(SQLiteError) -> Bool {
-        let free = Int(try Self.scalar(freeCount))
-        // A few free pages are left: the next records need them.
-        guard free > 64 else { return false }
-        let statement = try connection.prepare(
-            "PRAGMA incremental_vacuum(\(min(pages, free - 64)))")
-        try statement.run()
-        return free - 64 > pages
-    }
-
-    // MARK: Counters
-
-    /// Drops since the database was made.
-    func drops() throws(SQLiteError) -> [OutboxDropCount] { try Self.drops(connection) }
-
-    static func drops(_ connection: SQLiteConnection) throws(SQLiteError) -> [OutboxDropCount] {
-        let statement = try connection.prepare("SELECT class, cause, count FROM dropped")
-        var drops: [OutboxDropCount] = []
-        while try statement.step() {
-            guard
-                let recordClass = OutboxRecordClass(
-                    rawValue: UInt8(truncatingIfNeeded: statement.integer(0))),
-                let cause = OutboxDropCause(rawValue: Int(statement.integer(1)))
-            else { continue }
-            drops.append(
-                OutboxDropCount(
-                    recordClass: recordClass, cause: cause, count: Int(statement.integer(2))))
-        }
-        return drops
-    }
-
-    /// The highest counter in any row's identifier; 0 if there are no rows.
-    func highestCounter() throws(SQLiteError) -> Int64 {
-        var highest: Int64 = 0
-        for recordClass in OutboxRecordClass.allCases {
-            let base = OutboxRecord.base(of: recordClass)
-            let id = try connection.integer(
-                "SELECT max(id) FROM record WHERE id BETWEEN \(base) AND \(base | OutboxRecord.counterMask)"
-            )
-            highest = max(highest, (id ?? 0) & OutboxRecord.counterMask)
-        }
-        return highest
-    }
-
-    func quarantinedCount() throws(SQLiteError) -> Int {
-        Int(try connection.integer("SELECT count(*) FROM quarantine") ?? 0)
     }
 }

@@ -308,6 +308,8 @@ final class OutboxWorker {
         for index in lanes.indices { core.releaseLive(lane: index) }
         core.disconnected()
         core.mustCommitNow = true
+        // The last chance: no waiting for the next attempt.
+        core.diskRetryAt = 0
         commit()
         publishStates()
         var report = OutboxStopReport()

@@ -4,7 +4,7 @@ import numpy
 
 from tflite_writer import Model
 
-from .case import KIND, Case
+from .case import Case
 
 # What one element type is usually quantized with, as (scale, zero point).
 USUAL = {"int8": (0.047, -9), "uint8": (0.047, 119), "int16": (0.0002, 0)}

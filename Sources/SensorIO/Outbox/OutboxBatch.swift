@@ -1,0 +1,37 @@
+/// What one transaction does.
+struct OutboxBatch {
+    var inserts: [OutboxRecord] = []
+    /// Ascending.
+    var deletes: [Int64] = []
+    var quarantines: [OutboxRefusal] = []
+    /// Rows that were refused and are tried again.
+    var attempts: [(id: Int64, attempts: Int)] = []
+    /// Drops to add to the counters that outlive the process.
+    var drops: [OutboxDropCount] = []
+
+    var isEmpty: Bool {
+        inserts.isEmpty && deletes.isEmpty && quarantines.isEmpty && attempts.isEmpty
+            && drops.isEmpty
+    }
+}
+
+/// A record that the broker does not take, and why.
+struct OutboxRefusal: Equatable {
+    var record: OutboxRecord
+    var reasonCode: UInt8
+}
+
+/// How many records of a class were given up, and why.
+struct OutboxDropCount: Equatable {
+    var recordClass: OutboxRecordClass
+    var cause: OutboxDropCause
+    var count: Int
+}
+
+/// What a transaction did beside what it was asked to.
+struct OutboxWriteReport {
+    /// Rows that had to go for the bound in bytes.
+    var evicted: [OutboxStore.Outline] = []
+    /// Refused records that had to go for the quarantine's bound.
+    var quarantineDropped: [OutboxDropCount] = []
+}
