@@ -17,6 +17,10 @@ public struct InferenceSession: ~Copyable {
         plan.prepare(arena)
     }
 
+    /// Gives the model's variables their first values again, as in a new session. Inputs and
+    /// outputs keep their contents.
+    public mutating func reset() { plan.prepare(arena) }
+
     /// Runs the model once.
     public mutating func invoke() {
         unsafe ik_run(plan.steps, plan.stepCount, arena.base.assumingMemoryBound(to: UInt8.self))
@@ -62,7 +66,7 @@ public struct InferenceSession: ~Copyable {
     // MARK: - Floats
 
     /// Writes an input from real values: quantized when the model's input is int8 or uint8,
-    /// copied when it is float32.
+    /// copied when it is float32, widened when it is float64.
     ///
     /// - Parameter values: as many as the input has elements.
     /// - Rounding: to nearest even of value · (1 / scale), plus the zero point, clamped; NaN is
@@ -81,6 +85,9 @@ public struct InferenceSession: ~Copyable {
                 source, target.assumingMemoryBound(to: UInt8.self), values.count, 1 / input.scale,
                 Int32(input.zeroPoint - (isUnsigned ? 128 : 0)), isUnsigned ? 0x80 : 0)
         case .float32: unsafe target.copyMemory(from: source, byteCount: bytes.count)
+        case .float64:
+            let elements = unsafe target.assumingMemoryBound(to: Double.self)
+            for index in 0..<values.count { unsafe elements[index] = Double(source[index]) }
         default: preconditionFailure("inputs of this type are written as bytes")
         }
     }
@@ -106,6 +113,12 @@ public struct InferenceSession: ~Copyable {
         case .float32:
             unsafe UnsafeMutableRawPointer(target).copyMemory(
                 from: source, byteCount: bytes.count)
+        case .float64:
+            let elements = unsafe source.assumingMemoryBound(to: Double.self)
+            for index in 0..<values.count { unsafe target[index] = Float(elements[index]) }
+        case .int64:
+            let elements = unsafe source.assumingMemoryBound(to: Int64.self)
+            for index in 0..<values.count { unsafe target[index] = Float(elements[index]) }
         default: preconditionFailure("outputs of this type are read as bytes")
         }
     }

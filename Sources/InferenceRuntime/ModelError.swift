@@ -44,19 +44,23 @@ public enum ModelError: Error, Equatable, Sendable {
 /// What is wrong with the bytes of a model file.
 public enum MalformedModel: String, Equatable, Sendable {
     case tooShort = "the file is too short to be a model"
-    case notTFLite = "the file identifier is not TFL3"
+    case notTFLite = "it is neither a TensorFlow Lite model (no identifier TFL3) nor an ONNX model"
     case unsupportedVersion = "the schema version is not 3"
     case offsetOutOfBounds = "an offset points outside the file"
     case vectorOutOfBounds = "a vector reaches past the end of the file"
     case tableOutOfBounds = "a table reaches past the end of the file"
     case missingField = "a field that is required is missing"
     case indexOutOfRange = "an index points at nothing"
-    case noSubgraph = "the model has no subgraph"
+    case noSubgraph = "the model has no graph"
     case dataTooShort = "a tensor's data is shorter than its shape"
     case dataTooLong = "a tensor's data is longer than its shape"
     case readBeforeWritten = "an operator reads a tensor that nothing has written yet"
     case writtenTwice = "a tensor is written twice, or is a constant or an input that is written"
     case unknownElementType = "the element type is not known"
+    case badFieldNumber = "a field number is out of range"
+    case badWireType = "a field has a type that it cannot have"
+    case varintTooLong = "a number has more than 64 bits"
+    case fieldOutOfBounds = "a field reaches past the end of its message"
     case badEnumeration = "an enumeration has a value that does not exist"
 }
 

@@ -25,6 +25,9 @@ internal import CInferenceKernels
 
     public let inputs: [TensorDescription]
     public let outputs: [TensorDescription]
+    /// The output that a model is run for: a classifier's probabilities and not its label. The
+    /// first of floats, or of all when there is none.
+    public let mainOutput: Int
     public let operators: [Operator]
     /// The instruction set whose kernels run this plan.
     public let instructionSet: InstructionSet
@@ -78,7 +81,7 @@ internal import CInferenceKernels
         guard let kernels = unsafe ik_kernels_named(set.rawValue) else {
             throw .instructionSetUnavailable(set)
         }
-        let graph = try TFLiteReader(file, limits: limits).readGraph()
+        let graph = try Graph(file, limits: limits)
         var builder = unsafe PlanBuilder(graph, limits: limits, kernels: kernels.pointee)
         try builder.build()
         let arena = try ArenaPlanner.place(
@@ -86,11 +89,12 @@ internal import CInferenceKernels
 
         inputs = try graph.inputs.map { index throws(ModelError) in try graph.describe(index) }
         outputs = try graph.outputs.map { index throws(ModelError) in try graph.describe(index) }
+        mainOutput = outputs.firstIndex { $0.elementType == .float32 } ?? 0
         inputRanges = try graph.inputs.map { index throws(ModelError) in
-            try builder.range(of: index, arena.offsets)
+            try builder.range(of: index, isOutput: false, arena.offsets)
         }
         outputRanges = try graph.outputs.map { index throws(ModelError) in
-            try builder.range(of: index, arena.offsets)
+            try builder.range(of: index, isOutput: true, arena.offsets)
         }
         operators = graph.nodes.indices.map { index in
             Operator(

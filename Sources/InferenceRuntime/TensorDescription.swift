@@ -10,6 +10,10 @@ public struct TensorDescription: Sendable, Equatable {
     /// In the element type's own range; 0 when the tensor is not quantized.
     public let zeroPoint: Int
 
+    /// Names of the classes when this holds a classifier's scores, one a column, or its labels,
+    /// which are then places in this list. Empty when the file has no names.
+    public let labels: [String]
+
     /// Number of elements.
     public let elementCount: Int
     /// Number of bytes.

@@ -182,6 +182,7 @@ struct ik_step {
         ik_tile_depthwise tile_depthwise;
         ik_tile_add tile_add;
         int64_t element_bytes;
+        const void *parameters;  ///< Of the kernels in operator_kernels.h.
     } u;
 };
 

@@ -20,6 +20,13 @@ struct ModelBytes: Sendable {
         unsafe memory.bytes.copyMemory(from: bytes)
     }
 
+    /// Copies `bytes`, which are our own.
+    init(copying bytes: [UInt8]) throws(ModelError) {
+        memory = try AlignedMemory(byteCount: bytes.count)
+        count = bytes.count
+        unsafe memory.bytes.copyBytes(from: bytes)
+    }
+
     /// Reads the file at `path` whole. Blocks on the disk.
     init(contentsOf path: String, limit: Int) throws(ModelError) {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -46,6 +53,28 @@ struct ModelBytes: Sendable {
             filled += got
         }
         count = filled
+    }
+
+    /// The same bytes, and zeros up to `count`.
+    func copy(extendedTo count: Int) throws(ModelError) -> ModelBytes {
+        let longer = try AlignedMemory(byteCount: count)
+        unsafe longer.base.copyMemory(from: memory.base, byteCount: self.count)
+        return ModelBytes(memory: longer, count: count)
+    }
+
+    private init(memory: AlignedMemory, count: Int) {
+        self.memory = memory
+        self.count = count
+    }
+
+    /// Stores `values` at `offset`; only before anyone else has these bytes.
+    func write(_ values: [Float], at offset: Int) {
+        precondition(offset >= 0 && offset + 4 * values.count <= count, "an unchecked range")
+        for (index, value) in values.enumerated() {
+            unsafe memory.base.storeBytes(
+                of: value.bitPattern.littleEndian, toByteOffset: offset + 4 * index,
+                as: UInt32.self)
+        }
     }
 
     /// The bytes of `range`, which must have come from a checked read.

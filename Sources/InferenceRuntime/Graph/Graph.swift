@@ -6,6 +6,16 @@ struct Graph {
     var nodes: [GraphNode]
     var inputs: [Int]
     var outputs: [Int]
+    /// What a session's variables hold before the first run, by name.
+    var variables: [String: InitialValue] = [:]
+}
+
+/// The first value of a variable.
+struct InitialValue: Equatable {
+    var shape: [Int]
+    var elementType: ElementType
+    /// The file's bytes that hold it.
+    var constant: Range<Int>
 }
 
 /// A tensor of a graph.
@@ -17,6 +27,12 @@ struct GraphTensor {
     var quantization: Quantization?
     /// The file's bytes that hold a constant's elements, exactly as many as the shape needs.
     var constant: Range<Int>?
+    /// Names of the classes, for a classifier's labels and scores.
+    var labels: [String] = []
+    /// Whether it is the state of a recurrent layer: zero at first, kept from run to run.
+    var isVariable = false
+    /// The first axis whose extent the file leaves open.
+    var openAxis: Int?
 
     /// Number of elements. The reader has proven that it does not overflow.
     var elementCount: Int { shape.reduce(1, *) }
@@ -54,6 +70,28 @@ enum Operation: Equatable {
     case softmax(beta: Float)
     case quantize
     case dequantize
+    case unary(UnaryFunction)
+    case binary(BinaryFunction, activation: Activation)
+    case reduction(Reduction, keepsAxes: Bool)
+    case argumentOfExtreme(isMinimum: Bool)
+    case movement(Movement)
+    case cast
+    case treeEnsemble(TreeEnsemble)
+    case linearModel(LinearModel)
+    case columnMap(ColumnMap)
+    case transposeConvolution(Window, activation: Activation)
+    case resize(Resize)
+    case batchMatrixProduct(transposesLeft: Bool, transposesRight: Bool)
+    case svdf(rank: Int, activation: Activation)
+    case lstm(LSTMOptions)
+    /// Computed when the model was loaded, or needed by nobody.
+    case folded
+    /// The shape of its input; only where nobody needs it.
+    case shape
+    case variableHandle(name: String)
+    case readVariable
+    case assignVariable
+    case callOnce(subgraph: Int)
 }
 
 /// Height and width, both at least 1.
@@ -73,6 +111,8 @@ enum Padding: Equatable {
     /// Output extent = ceil(input / stride); the smaller half of the padding comes first.
     case same
     case valid
+    /// As many elements on each side as ONNX says.
+    case explicit(Border)
 }
 
 /// A function fused into an operator.

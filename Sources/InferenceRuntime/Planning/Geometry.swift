@@ -45,7 +45,12 @@ struct AxisWindow: Equatable {
     let padAfter: Int
 
     /// - Returns: nil when not even one window fits.
-    init?(input: Int, kernel: Int, stride: Int, dilation: Int, padding: Padding) {
+    ///
+    /// - Parameter edges: what an explicit padding adds on this axis.
+    init?(
+        input: Int, kernel: Int, stride: Int, dilation: Int, padding: Padding,
+        edges: (before: Int, after: Int) = (0, 0)
+    ) {
         let span = (kernel - 1) * dilation + 1
         switch padding {
         case .same:
@@ -55,6 +60,11 @@ struct AxisWindow: Equatable {
             guard input >= span else { return nil }
             output = (input - span) / stride + 1
             padBefore = 0
+        case .explicit:
+            let extent = input + edges.before + edges.after
+            guard extent >= span else { return nil }
+            output = (extent - span) / stride + 1
+            padBefore = edges.before
         }
         padAfter = max((output - 1) * stride + span - padBefore - input, 0)
     }
@@ -74,13 +84,17 @@ struct WindowGeometry: Equatable {
     init?(
         input: ImageShape, output: ImageShape, kernel: Extent, window: Window, dilation: Extent
     ) {
+        var edges = Border()
+        if case .explicit(let border) = window.padding { edges = border }
         guard
             let vertical = AxisWindow(
                 input: input.height, kernel: kernel.height, stride: window.stride.height,
-                dilation: dilation.height, padding: window.padding),
+                dilation: dilation.height, padding: window.padding,
+                edges: (edges.top, edges.bottom)),
             let horizontal = AxisWindow(
                 input: input.width, kernel: kernel.width, stride: window.stride.width,
-                dilation: dilation.width, padding: window.padding),
+                dilation: dilation.width, padding: window.padding,
+                edges: (edges.left, edges.right)),
             vertical.output == output.height, horizontal.output == output.width,
             input.batches == output.batches
         else { return nil }

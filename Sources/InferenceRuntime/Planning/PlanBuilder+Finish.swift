@@ -2,9 +2,14 @@ internal import CInferenceKernels
 
 extension PlanBuilder {
     /// Where a graph input or output lies in the arena.
-    func range(of tensor: Int, _ offsets: [Int]) throws(ModelError) -> Range<Int> {
+    func range(of tensor: Int, isOutput: Bool, _ offsets: [Int]) throws(ModelError) -> Range<Int> {
         var copy = self
-        let layout = try copy.layout(tensor)
+        let layout: Layout
+        if isOutput, let place = outputPlaces[tensor] {
+            layout = place
+        } else {
+            layout = try copy.layout(tensor)
+        }
         let start = offsets[layout.storage]
         return start..<start + graph.tensors[tensor].elementCount * elementBytes(tensor)
     }
@@ -68,7 +73,7 @@ extension Graph {
         return TensorDescription(
             name: tensor.name, shape: tensor.shape, elementType: tensor.elementType,
             scale: tensor.quantization?.scales.first ?? 1,
-            zeroPoint: tensor.quantization?.zeroPoints.first ?? 0,
+            zeroPoint: tensor.quantization?.zeroPoints.first ?? 0, labels: tensor.labels,
             elementCount: tensor.elementCount, byteCount: tensor.elementCount * width)
     }
 }

@@ -49,6 +49,13 @@ internal import CInferenceKernels
     var steps: [PendingStep] = []
     var multiplyAdds = 0
 
+    /// Names of the variables that resource tensors stand for, and where the variables lie.
+    var variableNames: [Int: String] = [:]
+    var variables: [String: VariablePlace] = [:]
+
+    /// Where an output lies that its producer did not write in its place.
+    private(set) var outputPlaces: [Int: Layout] = [:]
+
     /// How its producer writes each tensor.
     private var layouts: [Layout?]
     /// Copies with another border or storage, made for consumers that need them.
@@ -80,6 +87,7 @@ internal import CInferenceKernels
     }
 
     private mutating func lower(_ node: GraphNode, _ index: Int) throws(ModelError) {
+        if try lowerGeneral(node, index) { return }
         switch node.operation {
         case .fullyConnected(let activation):
             try lowerFullyConnected(node, index, activation)
@@ -96,6 +104,10 @@ internal import CInferenceKernels
         case .softmax(let beta): try lowerSoftmax(node, index, beta)
         case .quantize: try lowerQuantize(node, index)
         case .dequantize: try lowerDequantize(node, index)
+        case .treeEnsemble(let ensemble): try lowerTrees(node, index, ensemble)
+        case .linearModel(let model): try lowerLinearModel(node, index, model)
+        case .columnMap(let map): try lowerColumnMap(node, index, map)
+        default: preconditionFailure("lowerGeneral takes every other operation")
         }
     }
 
@@ -162,6 +174,37 @@ internal import CInferenceKernels
         if isGraphOutput { storages[layout.storage].request.last = .max }
         layouts[tensor] = layout
         return layout
+    }
+
+    /// Memory that keeps its contents from one run to the next and starts as `initial`, or zero.
+    mutating func makeStateLayout(
+        _ tensor: Int, initial: Range<Int>?
+    ) throws(ModelError) -> Layout {
+        let layout = try makeLayout(
+            tensor, flip: declaredFlip(tensor), border: Border(), first: -1)
+        storages[layout.storage].request.last = .max
+        storages[layout.storage].constant = initial
+        if initial == nil { storages[layout.storage].fill = 0 }
+        return layout
+    }
+
+    /// Memory of a recurrent layer: zero at first, kept from one run to the next.
+    mutating func makeRawState(byteCount: Int) -> Layout {
+        storages.append(
+            Storage(
+                request: ArenaRequest(byteCount: byteCount, first: -1, last: .max), fill: 0))
+        return Layout(storage: storages.count - 1, view: ik_tensor(), border: Border())
+    }
+
+    /// The byte flip that `outputLayout` will give.
+    func outputFlip(_ tensor: Int) -> UInt8 {
+        graph.outputs.contains(tensor) ? declaredFlip(tensor) : internalFlip(tensor)
+    }
+
+    /// The same for a kernel that writes whole tensors without gaps.
+    mutating func denseOutputLayout(_ tensor: Int) throws(ModelError) -> Layout {
+        borders[tensor] = Border()
+        return try outputLayout(tensor)
     }
 
     /// Makes `tensor` another view of memory that is written already.
@@ -241,6 +284,7 @@ internal import CInferenceKernels
 
     /// Constant operands of elementwise operators lie in the arena like any other tensor.
     private mutating func constantLayout(_ tensor: Int) throws(ModelError) -> Layout {
+        if graph.tensors[tensor].isVariable { return try makeStateLayout(tensor, initial: nil) }
         guard let bytes = graph.tensors[tensor].constant else {
             preconditionFailure("the reader proved that every tensor is written before it is read")
         }
@@ -263,7 +307,7 @@ internal import CInferenceKernels
             tensor, flip: declaredFlip(tensor), border: Border(), first: steps.count)
         try appendCopy(from: layout, to: copy, element: elementBytes(tensor), graph.nodes.count - 1)
         storages[copy.storage].request.last = .max
-        layouts[tensor] = copy
+        outputPlaces[tensor] = copy
     }
 
     func elementBytes(_ tensor: Int) -> Int { graph.tensors[tensor].elementType.byteCount ?? 1 }

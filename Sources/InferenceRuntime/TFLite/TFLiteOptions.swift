@@ -55,15 +55,15 @@ struct TFLiteOptions {
         case TFLiteOperator.reshape: return .reshape
         case TFLiteOperator.quantize: return .quantize
         case TFLiteOperator.dequantize: return .dequantize
-        default: throw .unsupportedOperator(name: name, position: position)
+        default: return try generalOperation()
         }
     }
 
-    private func form(_ reason: String) -> ModelError {
+    func form(_ reason: String) -> ModelError {
         .unsupportedForm(name: name, position: position, reason: reason)
     }
 
-    private func activation(_ field: Int) throws(ModelError) -> Activation {
+    func activation(_ field: Int) throws(ModelError) -> Activation {
         switch try table?.integer(field, default: Int8(0)) ?? 0 {
         case 0: .none
         case 1: .relu
@@ -74,7 +74,7 @@ struct TFLiteOptions {
     }
 
     /// Padding and strides stand in the same fields of every windowed operator.
-    private func window() throws(ModelError) -> Window {
+    func window() throws(ModelError) -> Window {
         guard let table else { throw form("the options are missing") }
         let padding: Padding
         switch try table.integer(0, default: Int8(0)) {
@@ -85,7 +85,7 @@ struct TFLiteOptions {
         return Window(padding: padding, stride: try extent(height: 2, width: 1))
     }
 
-    private func extent(
+    func extent(
         height: Int, width: Int, default value: Int32 = 0
     ) throws(ModelError) -> Extent {
         guard let table else { throw form("the options are missing") }

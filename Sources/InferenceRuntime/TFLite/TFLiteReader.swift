@@ -3,15 +3,19 @@
 /// - Source: schema version 3, tensorflow/compiler/mlir/lite/schema/schema.fbs (2.18). Field
 ///   numbers below are the order of the fields in that file.
 struct TFLiteReader {
-    private let file: ModelBytes
-    private let limits: ModelLimits
+    let file: ModelBytes
+    let limits: ModelLimits
     private let model: FlatBufferTable
     private let subgraph: FlatBufferTable
     private let operatorCodes: FlatBufferVector
     private let buffers: FlatBufferVector
 
     /// - Throws: `malformed` when the file is no TensorFlow Lite model.
-    init(_ file: ModelBytes, limits: ModelLimits) throws(ModelError) {
+    ///
+    /// - Parameter index: which of the model's graphs to read; 0 is the main one.
+    init(
+        _ file: ModelBytes, limits: ModelLimits, subgraph index: Int = 0
+    ) throws(ModelError) {
         guard file.count >= 8 else { throw .malformed(.tooShort, offset: file.count) }
         // The bytes "TFL3", little-endian.
         guard try file.load(UInt32.self, at: 4) == 0x334C_4654 else {
@@ -25,13 +29,19 @@ struct TFLiteReader {
         buffers = try model.vector(4, elementBytes: 4)
         let subgraphs = try model.vector(2, elementBytes: 4)
         guard subgraphs.count > 0 else { throw .malformed(.noSubgraph, offset: model.position) }
-        subgraph = try subgraphs.table(at: 0)
+        subgraph = try subgraphs.table(at: index)
         self.file = file
         self.limits = limits
     }
 
-    /// The main subgraph.
+    /// The graph, with what the graphs that it calls once give to variables.
     func readGraph() throws(ModelError) -> Graph {
+        var graph = try readOneGraph()
+        try readInitialValues(&graph)
+        return graph
+    }
+
+    func readOneGraph() throws(ModelError) -> Graph {
         let tensors = try readTensors()
         let inputs = try readIndices(1, below: tensors.count)
         let outputs = try readIndices(2, below: tensors.count)
@@ -70,9 +80,6 @@ struct TFLiteReader {
         guard let type = ElementType(tfliteCode: Int(try table.integer(1, default: Int8(0)))) else {
             throw .malformed(.unknownElementType, offset: table.position)
         }
-        if try table.bool(5) {
-            throw .invalidTensor(name: name, index: index, reason: "variables are not supported")
-        }
         if try table.table(6) != nil {
             throw .invalidTensor(name: name, index: index, reason: "sparse data is not supported")
         }
@@ -90,7 +97,8 @@ struct TFLiteReader {
         return GraphTensor(
             name: name, shape: shape, elementType: type,
             quantization: try readQuantization(table, name: name, index: index),
-            constant: try readData(table, elements: elements, type: type))
+            constant: try readData(table, elements: elements, type: type),
+            isVariable: try table.bool(5), openAxis: try readOpenAxis(table))
     }
 
     /// A dimension of −1 (unknown until run time, in practice the batch) is 1.
@@ -111,6 +119,18 @@ struct TFLiteReader {
             shape.append(dimension == -1 ? 1 : dimension)
         }
         return shape
+    }
+
+    /// The first axis of -1 in the shape or its signature.
+    private func readOpenAxis(_ table: FlatBufferTable) throws(ModelError) -> Int? {
+        for field in [0, 7] {
+            let vector = try table.vector(field, elementBytes: 4)
+            for axis in 0..<min(vector.count, limits.rank)
+            where try vector.integer(Int32.self, at: axis) == -1 {
+                return axis
+            }
+        }
+        return nil
     }
 
     private func readQuantization(
@@ -261,7 +281,7 @@ struct TFLiteReader {
 
     /// Every tensor is written once, and before it is read. This also rules out cycles.
     private func checkOrder(_ graph: Graph) throws(ModelError) {
-        var written = graph.tensors.map { $0.constant != nil }
+        var written = graph.tensors.map { $0.constant != nil || $0.isVariable }
         let offset = subgraph.position
         for input in graph.inputs {
             guard !written[input] else { throw .malformed(.writtenTwice, offset: offset) }
