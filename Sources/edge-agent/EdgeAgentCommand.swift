@@ -7,6 +7,20 @@ struct EdgeAgentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "edge-agent",
         abstract: "Runs quantized models on sensor topics and publishes alerts.",
+        discussion: """
+            A first look, with a broker on this machine:
+              edge-agent check --config edge-agent.yaml     what is wrong, with file, line and column
+              edge-agent run --config edge-agent.yaml       the daemon
+              mosquitto_sub -v -t 'edge/#'                  its alerts
+
+            A model of your own becomes a bundle, and is tested on the box, by:
+              edge-agent model pack model.tflite --description description.json \\
+                --data samples.csv --output my-bundle
+              edge-agent model check my-bundle
+
+            Exit codes are those of sysexits(3): 64 usage, 65 data, 66 no input, 69 unavailable, \
+            73 cannot create, 74 input/output, 75 in use, 78 configuration.
+            """,
         version: AgentVersion.current.description,
         subcommands: [
             RunCommand.self, CheckCommand.self, ModelCommand.self, OutboxCommand.self,

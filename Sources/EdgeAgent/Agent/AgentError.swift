@@ -11,10 +11,29 @@ package enum AgentError: Error, CustomStringConvertible {
     case bundle(pipeline: String, BundleError)
     case pipeline(name: String, PipelineError)
     case thread(name: String, errorNumber: Int32)
+    /// `check` could not connect.
+    case broker(name: String, endpoint: String, MQTTError)
     /// The configuration does not fit the bundles.
     case configuration([ConfigurationDiagnostic])
     /// What the configuration and the bundle say does not go together.
     case mismatch(pipeline: String, reason: String)
+
+    /// What has to be mended.
+    package enum Kind: Sendable {
+        case configuration, data, state, inUse, system, unavailable
+    }
+
+    package var kind: Kind {
+        switch self {
+        case .stateDirectory: .state
+        case .outbox(.inUse): .inUse
+        case .outbox(.system), .thread: .system
+        case .outbox: .state
+        case .secrets, .topic, .configuration, .mismatch: .configuration
+        case .broker: .unavailable
+        case .bundle, .pipeline: .data
+        }
+    }
 
     package var description: String {
         switch self {
@@ -27,6 +46,7 @@ package enum AgentError: Error, CustomStringConvertible {
         case .topic(let key, let text, let error): "\(key): '\(text)': \(error)"
         case .bundle(let pipeline, let error): "pipelines.\(pipeline).model: \(error)"
         case .pipeline(let name, let error): "pipelines.\(name): \(error)"
+        case .broker(let name, let endpoint, let error): "brokers.\(name): \(endpoint): \(error)"
         case .thread(let name, let number):
             "pipelines.\(name): no thread can be started: \(Self.text(number))"
         case .configuration(let diagnostics):

@@ -21,6 +21,7 @@ package struct AgentPlan: Sendable {
     let uplink: MQTTEndpoint
     let statusTopic: String
     let pipelines: [PipelinePlan]
+    let passwords: [String: [UInt8]]
     /// What is doubtful but works.
     package let warnings: [ConfigurationDiagnostic]
 
@@ -38,6 +39,7 @@ package struct AgentPlan: Sendable {
         } catch {
             throw .secrets(error)
         }
+        passwords = secrets.passwords
         guard let uplinkBroker = configuration.uplinkBroker else {
             throw .mismatch(pipeline: "*", reason: "uplink.broker names no broker")
         }

@@ -49,6 +49,14 @@ package enum OutboxTool {
     /// - Throws: `OutboxError.inUse` while an agent runs, or `SQLiteError`.
     package static func purge(_ path: String) throws -> Int { try OutboxInspector.purge(path: path) }
 
+    /// Whether an agent has the outbox open.
+    package static func isInUse(_ error: any Error) -> Bool {
+        if case .inUse = error as? OutboxError { true } else { false }
+    }
+
+    /// Whether the database could not be read or written.
+    package static func isDiskError(_ error: any Error) -> Bool { error is SQLiteError }
+
     private static func line(_ record: OutboxInspector.Record) -> String {
         var json = JSONWriter(growingTo: .max)
         json.beginObject()

@@ -164,7 +164,8 @@ package struct ModelPacker {
         if let largest = run.scores.indices.max(by: { run.scores[$0] < run.scores[$1] }) {
             indices.insert(largest)
         }
-        let isFloat = plan.outputs[0].elementType == .float32
+        let main = plan.mainOutput
+        let isFloat = [.float32, .float64].contains(plan.outputs[main].elementType)
         return BundleGolden(
             vectors: indices.sorted().map { index in
                 model.withSession { session in
@@ -175,8 +176,8 @@ package struct ModelPacker {
                         unsafe TensorValues.read($0, plan.inputs[0].elementType)
                     }
                     session.invoke()
-                    let output = unsafe session.withOutput {
-                        unsafe TensorValues.read($0, plan.outputs[0].elementType)
+                    let output = unsafe session.withOutput(main) {
+                        unsafe TensorValues.read($0, plan.outputs[main].elementType)
                     }
                     let scale = output.map(abs).max() ?? 0
                     return BundleGolden.Vector(

@@ -78,8 +78,13 @@ package enum ModelTool {
         var status = stat()
         let isDirectory =
             unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        var file = path
+        if isDirectory {
+            file = unsafe access("\(path)/model.onnx", R_OK) == 0
+                ? "\(path)/model.onnx" : "\(path)/model.tflite"
+        }
         do throws(ModelError) {
-            return try ModelPlan(contentsOf: isDirectory ? "\(path)/model.tflite" : path)
+            return try ModelPlan(contentsOf: file)
         } catch {
             throw .modelFile(path: path, error)
         }

@@ -13,6 +13,19 @@ package enum PackingError: Error, CustomStringConvertible {
     /// Only a reconstruction error's threshold can be found from normal samples.
     case thresholdsNeeded
 
+    /// What has to be mended.
+    package enum Kind: Sendable {
+        case data, noInput, cannotCreate
+    }
+
+    package var kind: Kind {
+        switch self {
+        case .bundle(.unreadable), .bundle(.missingFile), .samples(.unreadable): .noInput
+        case .bundle(.unwritable), .bundle(.exists): .cannotCreate
+        default: .data
+        }
+    }
+
     package var description: String {
         switch self {
         case .pipeline(let error): "\(error)"

@@ -15,6 +15,10 @@ enum TensorValues {
             (0..<(bytes.count / 4)).map {
                 unsafe Double(bytes.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self))
             }
+        case .float64:
+            (0..<(bytes.count / 8)).map {
+                unsafe bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Double.self)
+            }
         default: unsafe bytes.map { Double($0) }
         }
     }
@@ -33,6 +37,11 @@ enum TensorValues {
             case .float32:
                 let pattern = Float(value).bitPattern.littleEndian
                 for shift in [0, 8, 16, 24] as [UInt32] {
+                    bytes.append(UInt8(truncatingIfNeeded: pattern >> shift))
+                }
+            case .float64:
+                let pattern = value.bitPattern.littleEndian
+                for shift in stride(from: UInt64(0), to: 64, by: 8) {
                     bytes.append(UInt8(truncatingIfNeeded: pattern >> shift))
                 }
             default: return nil

@@ -35,7 +35,8 @@ package enum ModelActivation {
         _ vector: GoldenVector, index: Int, session: inout InferenceSession
     ) throws(PipelineError) {
         let input = session.plan.inputs[0]
-        let output = session.plan.outputs[0]
+        let main = session.plan.mainOutput
+        let output = session.plan.outputs[main]
         guard vector.input.count == input.byteCount else {
             throw .tensorSize(
                 name: "golden input \(index)", expected: input.byteCount,
@@ -48,7 +49,7 @@ package enum ModelActivation {
         }
         unsafe session.withInput { bytes in unsafe bytes.copyBytes(from: vector.input) }
         session.invoke()
-        let actual = unsafe session.withOutput { bytes in unsafe Array(bytes) }
+        let actual = unsafe session.withOutput(main) { bytes in unsafe Array(bytes) }
         guard actual != vector.output else { return }
         if output.elementType == .float32, vector.tolerance > 0 {
             let expected = floats(vector.output)

@@ -10,11 +10,11 @@ package enum PipelineError: Error, CustomStringConvertible {
     case scorer(ScorerError)
     case alarm(AlarmRuleError)
     case model(ModelError)
-    /// No engine here runs models of this format.
-    case runtimeUnavailable(BundleManifest.Runtime)
+    /// Features and scores are real numbers; this tensor holds none.
+    case tensorType(name: String, type: String)
     /// The model takes or gives another number of values than the bundle says.
     case tensorSize(name: String, expected: Int, actual: Int)
-    /// A bundle's model has one input and one output.
+    /// A bundle's model has one input, and an output.
     case tensorCount(name: String, actual: Int)
     /// The model's answer to a golden input is not the expected one.
     case goldenMismatch(vector: Int, output: Int, expected: String, actual: String)
@@ -33,7 +33,8 @@ package enum PipelineError: Error, CustomStringConvertible {
         case .scorer(let error): "\(error)"
         case .alarm(let error): "\(error)"
         case .model(let error): "\(error)"
-        case .runtimeUnavailable(let runtime): "this agent does not run \(runtime.rawValue) models"
+        case .tensorType(let name, let type):
+            "the \(name) of the model is \(type); a pipeline's model has int8, uint8, float32 or float64"
         case .tensorSize(let name, let expected, let actual):
             "the \(name) of the model has \(actual) values, the bundle says \(expected)"
         case .tensorCount(let name, let actual):

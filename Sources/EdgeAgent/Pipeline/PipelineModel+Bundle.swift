@@ -9,9 +9,6 @@ extension PipelineModel {
     package convenience init(
         _ bundle: ModelBundle, alarmRule: AlarmRule? = nil
     ) throws(PipelineError) {
-        guard bundle.manifest.runtime == .tflite else {
-            throw .runtimeUnavailable(bundle.manifest.runtime)
-        }
         let rule: AlarmRule
         if let alarmRule {
             rule = alarmRule

@@ -46,6 +46,8 @@ package final class PipelineModel {
     package let fallback: FallbackRule?
     package let eventModel: EventModel
 
+    /// The output that is read: of a classifier the probabilities, not the label.
+    private let outputIndex: Int
     private let extractor: FeatureExtractor
     /// The same features without normalisation, for the fallback; nil when there is none.
     private let physicalExtractor: FeatureExtractor?
@@ -85,9 +87,15 @@ package final class PipelineModel {
         guard input.elementCount == featureCount else {
             throw .tensorSize(name: "input", expected: featureCount, actual: input.elementCount)
         }
-        guard let output = parts.plan.outputs.first, parts.plan.outputs.count == 1 else {
+        guard parts.plan.outputs.indices.contains(parts.plan.mainOutput) else {
             throw .tensorCount(name: "output", actual: parts.plan.outputs.count)
         }
+        let output = parts.plan.outputs[parts.plan.mainOutput]
+        for (name, tensor) in [("input", input), ("output", output)]
+        where ![.int8, .uint8, .float32, .float64].contains(tensor.elementType) {
+            throw .tensorType(name: name, type: "\(tensor.elementType)")
+        }
+        outputIndex = parts.plan.mainOutput
         do {
             session = try InferenceSession(plan: parts.plan)
         } catch {
@@ -142,7 +150,7 @@ package final class PipelineModel {
     package func invoke() {
         unsafe session.setInput(UnsafeBufferPointer(features))
         session.invoke()
-        unsafe session.copyOutput(into: outputs)
+        unsafe session.copyOutput(into: outputs, index: outputIndex)
     }
 
     /// The score of the last `invoke()`.

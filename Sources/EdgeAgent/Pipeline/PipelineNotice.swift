@@ -30,10 +30,19 @@ package enum PipelineNotice: Sendable {
 package final class NoticeBox: Sendable {
     private static let capacity = 256
 
-    private let notices = Mutex<[PipelineNotice]>([])
+    private let notices: Mutex<[PipelineNotice]>
     private let dropped = Atomic<UInt64>(0)
 
-    package init() {}
+    package init() {
+        notices = Mutex(Self.makeEmpty())
+    }
+
+    /// The sender never grows it.
+    private static func makeEmpty() -> [PipelineNotice] {
+        var notices: [PipelineNotice] = []
+        notices.reserveCapacity(capacity)
+        return notices
+    }
 
     /// - Thread: the pipeline's.
     func post(_ notice: PipelineNotice) {
@@ -48,9 +57,14 @@ package final class NoticeBox: Sendable {
     /// Takes what has come, and how many notices were dropped so far.
     /// - Thread: the control plane's.
     package func take() -> (notices: [PipelineNotice], dropped: UInt64) {
+        guard !notices.withLock({ $0.isEmpty }) else {
+            return ([], dropped.load(ordering: .relaxed))
+        }
+        // Made outside of the lock, by the reader.
+        let empty = Self.makeEmpty()
         let taken = notices.withLock { notices in
             let taken = notices
-            notices.removeAll(keepingCapacity: false)
+            notices = empty
             return taken
         }
         return (taken, dropped.load(ordering: .relaxed))

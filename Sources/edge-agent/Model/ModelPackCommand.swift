@@ -14,7 +14,7 @@ struct ModelPackCommand: AsyncParsableCommand {
             the share --false-alarm-rate of the samples' windows exceeds.
             """)
 
-    @Argument(help: "The model file (.tflite).")
+    @Argument(help: "The model file (.tflite or .onnx, as the description's runtime says).")
     var model: String
 
     @Option(help: "The description: bundle.json, where thresholds may be left out.")
