@@ -203,6 +203,31 @@ struct AgentEndToEndTests {
         #expect(try agent.stop() == .code(0))
     }
 
+    @Test(
+        "A budget that is missed again and again raises the agent's own alert, and the fallback decides"
+    )
+    func budgetMissed() throws {
+        let broker = try TestBroker()
+        let subscriber = try TestSubscriber(broker, ["edge/#"])
+        // A bulk pipeline evaluates each of a burst: the last one of a full turn has waited for hundreds.
+        let agent = try TestAgent(
+            TestAgent.yaml(broker, pipeline: "budget: 1ms\ninferenceShare: 1\nonOverrun: evaluate"))
+        agent.process.signal(SIGSTOP)
+        try TestPublisher.publish(
+            broker, "plant/p1/reading", lines: (0..<5_000).map { _ in TestAgent.reading(8) })
+        agent.process.signal(SIGCONT)
+        let alerts = try subscriber.waitForEvents("edge/box/alerts", count: 2)
+        let own = try #require(alerts.first { $0.json["source"] as? String == "/agents/box" })
+        #expect(own.type == "edge.alert.raised.v1")
+        #expect(own.data["label"] as? String == "latency-budget-exceeded")
+        #expect(own.subject == "level")
+        // From here on the bundle's rule speaks, and every alert says so.
+        try TestPublisher.publish(broker, "plant/p2/reading", TestAgent.reading(8))
+        let second = try subscriber.waitForEvents("edge/box/alerts/level/p2", count: 1)
+        #expect(second[0].data["origin"] as? String == "fallback")
+        #expect(try agent.stop() == .code(0))
+    }
+
     @Test("A configuration that cannot work ends with its place and a hint, and nothing is started")
     func brokenConfiguration() throws {
         let directory = try TemporaryDirectory("configuration")

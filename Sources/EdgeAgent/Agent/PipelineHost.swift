@@ -98,6 +98,9 @@ final class PipelineHost: Sendable {
         guard code == 0 else { throw .thread(name: name, errorNumber: code) }
     }
 
+    /// Asks the thread to end; `stop` waits for it.
+    func requestStop() { thread.withLock { $0.requestStop() } }
+
     /// Ends the thread in good order. Blocks, for about a second at most.
     func stop() { thread.withLock { $0.stop() } }
 }
@@ -110,10 +113,9 @@ struct PipelineHosts: Service {
     func run() async throws {
         try? await gracefulShutdown()
         notifier.send(.stopping, .status("stopping"))
-        // Each waits for the last PUBACKs; together, not one after the other.
-        await withTaskGroup(of: Void.self) { group in
-            for host in hosts { group.addTask { host.stop() } }
-        }
+        // Each waits for its last PUBACKs: all at the same time, and then one is waited for after the other.
+        for host in hosts { host.requestStop() }
+        for host in hosts { host.stop() }
     }
 }
 
@@ -125,7 +127,7 @@ struct OutboxHost: Service {
     func run() async throws {
         try? await gracefulShutdown()
         let report = outbox.stop(
-            deadlineNanoseconds: MonotonicClock.nanoseconds &+ 1_000_000_000)
+            deadlineNanoseconds: MonotonicClock.nanoseconds &+ 500_000_000)
         if report.lost > 0 {
             logger.error(
                 "records are lost: the outbox could not be written",

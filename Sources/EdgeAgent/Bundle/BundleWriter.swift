@@ -19,8 +19,15 @@ package enum BundleWriter {
         try sync(directory)
     }
 
-    private static func write(_ bytes: [UInt8], to path: String) throws(BundleError) {
-        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    /// Writes one file, also over another.
+    static func overwrite(_ bytes: [UInt8], at path: String) throws(BundleError) {
+        try write(bytes, to: path, flags: O_TRUNC)
+    }
+
+    private static func write(
+        _ bytes: [UInt8], to path: String, flags: Int32 = O_EXCL
+    ) throws(BundleError) {
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | flags | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw .unwritable(path: path, errorNumber: errno) }
         defer { close(descriptor) }
         var written = 0

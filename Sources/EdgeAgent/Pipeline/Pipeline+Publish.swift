@@ -34,6 +34,8 @@ extension Pipeline {
         let written = unsafe events.writeAlert(event, subject: subject, model: model.eventModel)
         var header = header(.alert, sequence: event.sequence)
         header.contentType = .cloudEventsJSON
+        // Only the event: the retained state holds as long as the alarm does.
+        header.expirySeconds = settings.expirySeconds
         unsafe submitEvent(settings.topics.alerts, subject, written, header)
 
         let state = unsafe events.writeState(
@@ -56,6 +58,7 @@ extension Pipeline {
         let key = unsafe bank.key(of: slot)
         var header = header(.prediction, sequence: lane.makeSequence())
         header.contentType = .cloudEventsJSON
+        header.expirySeconds = settings.expirySeconds
         let written = unsafe events.writePrediction(
             evaluation, sequence: header.sequence,
             threshold: model.alarmRule.raiseAbove(ofBand: 0), subject: key,
@@ -95,8 +98,7 @@ extension Pipeline {
         _ recordClass: OutboxRecordClass, sequence: UInt64
     ) -> OutboxRecordHeader {
         OutboxRecordHeader(
-            sequence: sequence, recordClass: recordClass, expirySeconds: settings.expirySeconds,
-            createdNanoseconds: turnWallNanoseconds,
+            sequence: sequence, recordClass: recordClass, createdNanoseconds: turnWallNanoseconds,
             isClockSynchronised: wallClock.state == .synchronised)
     }
 
@@ -159,6 +161,8 @@ extension Pipeline {
     func published(_ identifier: Int32, _ reason: MQTTReasonCode) {
         guard let sequence = inflight.remove(messageIdentifier: identifier) else { return }
         if reason.isFailure {
+            // The outbox has it now, in memory until its next commit.
+            lastKeptSequence = max(lastKeptSequence, sequence)
             lane.reject(sequence: sequence, reasonCode: reason.rawValue)
         } else {
             lane.acknowledge(sequence: sequence)

@@ -180,7 +180,7 @@ package final class Pipeline {
         if mayRead { sensors.appendPollDescriptors(to: &poll) }
         alertSession?.appendPollDescriptors(to: &poll)
         let before = MonotonicClock.nanoseconds
-        poll.wait(deadlineNanoseconds: bank.hasDueWindow && mayRead ? 0 : nextDeadline(before))
+        poll.wait(deadlineNanoseconds: bank.hasDueWindow && mayRead ? 0 : nextDeadline(before, mayRead: mayRead))
         let now = MonotonicClock.nanoseconds
         // A wait that did not block: the bytes may have been there since the socket was last empty.
         readableAt = now &- before < 10_000 ? min(drainedAt, now) : now
@@ -215,6 +215,8 @@ package final class Pipeline {
         {
             return false
         }
+        // A window that is still due may lead to a record.
+        if bank.hasDueWindow { return true }
         let durable = lane.durableSequence
         return lastKeptSequence > durable || (lastLiveSequence > durable && !inflight.isEmpty)
     }
@@ -230,16 +232,19 @@ package final class Pipeline {
         UInt64(max(settings.sensors.keepAliveSeconds, 4)) &* 500_000_000
     }
 
-    private func nextDeadline(_ now: UInt64) -> UInt64 {
+    private func nextDeadline(_ now: UInt64, mayRead: Bool) -> UInt64 {
         var next = now &+ 1_000_000_000  // The budget's alert clears by time as well.
-        if let deadline = sensors.nextDeadlineNanoseconds { next = min(next, deadline) }
+        // A session that is not served now has no say in when to turn.
+        if mayRead, let deadline = sensors.nextDeadlineNanoseconds { next = min(next, deadline) }
         if let deadline = alertSession?.nextDeadlineNanoseconds { next = min(next, deadline) }
         return next
     }
 
     private func stop() {
+        // What was read and is due is decided first; its readings are acknowledged below.
+        evaluateDueWindows()
         // What is in flight gets a moment for its PUBACK; what does not come is the outbox's.
-        var deadline = MonotonicClock.nanoseconds &+ 300_000_000
+        var deadline = MonotonicClock.nanoseconds &+ 200_000_000
         while let alertSession, !inflight.isEmpty, MonotonicClock.nanoseconds < deadline {
             poll.removeAll()
             alertSession.appendPollDescriptors(to: &poll)
@@ -249,7 +254,7 @@ package final class Pipeline {
         }
         handOver()
         lane.flush()
-        deadline = MonotonicClock.nanoseconds &+ 500_000_000
+        deadline = MonotonicClock.nanoseconds &+ 300_000_000
         while holdsReadings, MonotonicClock.nanoseconds < deadline {
             lane.wantsWake = true
             guard holdsReadings else { break }
@@ -260,8 +265,8 @@ package final class Pipeline {
         }
         sensors.holdsWrites = holdsReadings
         sensors.flush()
-        alertSession?.stop()
-        sensors.stop()
+        alertSession?.stop(timeoutNanoseconds: 200_000_000)
+        sensors.stop(timeoutNanoseconds: 200_000_000)
     }
 
     private func applyScheduling() {

@@ -39,11 +39,16 @@ package struct PipelineThread: ~Copyable {
         return 0
     }
 
-    /// Ends the pipeline in good order and waits for its thread. Blocks, for about a second at most.
-    package mutating func stop() {
-        guard let thread else { return }
+    /// Asks the pipeline to end; `stop` waits for it.
+    package func requestStop() {
         control.requestStop()
         lane.wakeProducer()
+    }
+
+    /// Ends the pipeline in good order and waits for its thread. Blocks, for a second or so at most.
+    package mutating func stop() {
+        guard let thread else { return }
+        requestStop()
         pthread_join(thread, nil)
         self.thread = nil
     }

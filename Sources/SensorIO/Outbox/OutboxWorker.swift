@@ -320,7 +320,7 @@ final class OutboxWorker {
         {
             report.isDisconnectedCleanly = publishOffline()
         }
-        session.stop(timeoutNanoseconds: 1_000_000_000)
+        session.stop(timeoutNanoseconds: 200_000_000)
         closeStore()
         lock = nil
         for event in core.takeEvents() { self.report(event) }
@@ -334,7 +334,8 @@ final class OutboxWorker {
         statusIdentifier = nil
         publishStatus(offline)
         session.flush()
-        let deadline = max(stopDeadline ?? 0, now &+ 500_000_000)
+        // A broker that is stalled must not hold up the end: the will says offline as well.
+        let deadline = now &+ 250_000_000
         while statusIdentifier != nil, now < deadline, session.isReady {
             poll.removeAll()
             session.appendPollDescriptors(to: &poll)

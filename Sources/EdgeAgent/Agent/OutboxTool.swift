@@ -1,0 +1,90 @@
+internal import SensorIO
+
+/// What the command's `outbox …` does, as lines of text.
+package enum OutboxTool {
+    /// How much waits, and what was given up. Blocks on the disk.
+    ///
+    /// - Throws: `SQLiteError` when there is no outbox, or it cannot be read.
+    package static func status(_ path: String) throws -> [String] {
+        let summary = try OutboxInspector(path: path).summary()
+        var lines = ["outbox        \(path)"]
+        for recordClass in OutboxRecordClass.allCases {
+            lines.append("\(padded("\(recordClass)s"))\(summary.records[recordClass] ?? 0) waiting")
+        }
+        lines.append("\(padded("quarantined"))\(summary.quarantined)")
+        lines.append(
+            "\(padded("bytes"))\(summary.usedBytes) used, file \(summary.fileBytes), "
+                + "log \(summary.logBytes)")
+        if let oldest = summary.oldestNanoseconds, let newest = summary.newestNanoseconds {
+            lines.append("\(padded("oldest"))\(timestamp(oldest))")
+            lines.append("\(padded("newest"))\(timestamp(newest))")
+        }
+        if let boot = summary.boot { lines.append("\(padded("boot"))\(boot)") }
+        for (recordClass, cause, count) in summary.drops {
+            lines.append("\(padded("given up"))\(count) \(recordClass)s: \(cause.name)")
+        }
+        return lines
+    }
+
+    /// Gives each record as one line of JSON. Blocks on the disk.
+    ///
+    /// - Throws: `SQLiteError` when there is no outbox, or it cannot be read.
+    package static func export(
+        _ path: String, quarantined: Bool, _ body: (String) -> Void
+    ) throws {
+        let inspector = try OutboxInspector(path: path)
+        func write(_ record: OutboxInspector.Record) -> Bool {
+            body(line(record))
+            return true
+        }
+        if quarantined {
+            try inspector.forEachQuarantined(write)
+        } else {
+            try inspector.forEachRecord(write)
+        }
+    }
+
+    /// Removes the records that wait, and says how many. Blocks on the disk.
+    ///
+    /// - Throws: `OutboxError.inUse` while an agent runs, or `SQLiteError`.
+    package static func purge(_ path: String) throws -> Int { try OutboxInspector.purge(path: path) }
+
+    private static func line(_ record: OutboxInspector.Record) -> String {
+        var json = JSONWriter(growingTo: .max)
+        json.beginObject()
+        json.key("boot")
+        json.integer(record.boot)
+        json.key("sequence")
+        json.integer(record.header.sequence)
+        json.key("class")
+        json.string("\(record.header.recordClass)")
+        json.key("topic")
+        json.string(record.topic)
+        json.key("retained")
+        json.boolean(record.header.isRetained)
+        json.key("created")
+        json.timestamp(nanosecondsSince1970: record.header.createdNanoseconds)
+        json.key("attempts")
+        json.integer(record.attempts)
+        if let reason = record.reasonCode {
+            json.key("reason")
+            json.integer(Int(reason))
+        }
+        json.key("payload")
+        json.string(record.payload)
+        json.endObject()
+        _ = json.finish()
+        return String(decoding: json.copyBytes(), as: UTF8.self)
+    }
+
+    private static func timestamp(_ nanoseconds: Int64) -> String {
+        var json = JSONWriter(growingTo: 64)
+        json.timestamp(nanosecondsSince1970: nanoseconds)
+        _ = json.finish()
+        return String(decoding: json.copyBytes().dropFirst().dropLast(), as: UTF8.self)
+    }
+
+    private static func padded(_ label: String) -> String {
+        label + String(repeating: " ", count: max(1, 14 - label.count))
+    }
+}
