@@ -10,11 +10,11 @@ RELEASE := -c release --static-swift-stdlib -Xlinker --no-export-dynamic --no-co
 TEST_PYTHON := .build-python/bin/python
 MALLOC_COUNTER := .build-tests/malloc_counter.so
 
-.PHONY: help demo test lint format build bench bench-inference bench-pipeline bench-skab install clean packages-build packages-demo packages-test
+.PHONY: help demo test check-allocations measure-footprint lint format build bench bench-inference bench-pipeline bench-skab install clean packages-build packages-demo packages-test
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: packages-demo build ## Simulated pumps, alerts on the terminal; DEMO_SECONDS=30 ends by itself
 	@python3 scripts/demo/demo.py --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
@@ -22,6 +22,12 @@ demo: packages-demo build ## Simulated pumps, alerts on the terminal; DEMO_SECON
 test: packages-test build $(TEST_PYTHON) $(MALLOC_COUNTER) ## All tests, with real brokers on loopback
 	TEST_AGENT_BINARY="$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" EDGE_AGENT_PYTHON="$(CURDIR)/$(TEST_PYTHON)" \
 	  TEST_MALLOC_COUNTER="$(CURDIR)/$(MALLOC_COUNTER)" $(SWIFT) test --disable-xctest $(TEST_FLAGS)
+
+check-allocations: packages-demo build $(MALLOC_COUNTER) ## That a message allocates nothing, on the running release build
+	scripts/measure-footprint --check-allocations --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
+
+measure-footprint: packages-demo build $(MALLOC_COUNTER) ## Size, start, memory, allocations
+	scripts/measure-footprint --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
 
 lint: ## Format, forbidden constructs, sizes
 	@scripts/lint

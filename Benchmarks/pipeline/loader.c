@@ -140,12 +140,12 @@ int main(int count, char **arguments) {
             if (due > now) usleep((useconds_t)(due - now));
         } else {
             while (index - atomic_load(&received) >= window) {
-                // What was coalesced never comes back: after 50 ms without progress go on.
+                // What was coalesced never comes back: after a second without progress go on.
                 now = now_microseconds();
                 if (atomic_load(&received) != last_received) {
                     last_received = atomic_load(&received);
                     last_progress = now;
-                } else if (now - last_progress > 50000) {
+                } else if (now - last_progress > 1000000) {
                     break;
                 }
                 usleep(50);
