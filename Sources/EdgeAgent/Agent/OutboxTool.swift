@@ -47,7 +47,9 @@ package enum OutboxTool {
     /// Removes the records that wait, and says how many. Blocks on the disk.
     ///
     /// - Throws: `OutboxError.inUse` while an agent runs, or `SQLiteError`.
-    package static func purge(_ path: String) throws -> Int { try OutboxInspector.purge(path: path) }
+    package static func purge(_ path: String) throws -> Int {
+        try OutboxInspector.purge(path: path)
+    }
 
     /// Whether an agent has the outbox open.
     package static func isInUse(_ error: any Error) -> Bool {

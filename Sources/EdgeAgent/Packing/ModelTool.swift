@@ -63,7 +63,8 @@ package enum ModelTool {
             }
             session.invoke()
             for index in plan.outputs.indices {
-                unsafe session.withOutput(index) { bytes in unsafe output.append(contentsOf: bytes) }
+                unsafe session.withOutput(index) { bytes in unsafe output.append(contentsOf: bytes)
+                }
             }
         }
         do throws(BundleError) {
@@ -80,7 +81,8 @@ package enum ModelTool {
             unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
         var file = path
         if isDirectory {
-            file = unsafe access("\(path)/model.onnx", R_OK) == 0
+            file =
+                unsafe access("\(path)/model.onnx", R_OK) == 0
                 ? "\(path)/model.onnx" : "\(path)/model.tflite"
         }
         do throws(ModelError) {

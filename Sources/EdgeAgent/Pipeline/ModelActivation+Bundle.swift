@@ -31,7 +31,10 @@ extension ModelActivation {
         _ bundle: ModelBundle, for model: PipelineModel
     ) throws(PipelineError) -> [GoldenVector] {
         let (input, output) = model.withSession { session in
-            (session.plan.inputs[0].elementType, session.plan.outputs[session.plan.mainOutput].elementType)
+            (
+                session.plan.inputs[0].elementType,
+                session.plan.outputs[session.plan.mainOutput].elementType
+            )
         }
         var vectors: [GoldenVector] = []
         for (index, vector) in bundle.golden.vectors.enumerated() {

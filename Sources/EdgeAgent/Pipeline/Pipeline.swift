@@ -180,7 +180,9 @@ package final class Pipeline {
         if mayRead { sensors.appendPollDescriptors(to: &poll) }
         alertSession?.appendPollDescriptors(to: &poll)
         let before = MonotonicClock.nanoseconds
-        poll.wait(deadlineNanoseconds: bank.hasDueWindow && mayRead ? 0 : nextDeadline(before, mayRead: mayRead))
+        poll.wait(
+            deadlineNanoseconds: bank.hasDueWindow && mayRead
+                ? 0 : nextDeadline(before, mayRead: mayRead))
         let now = MonotonicClock.nanoseconds
         // A wait that did not block: the bytes may have been there since the socket was last empty.
         readableAt = now &- before < 10_000 ? min(drainedAt, now) : now
