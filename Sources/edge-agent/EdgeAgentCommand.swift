@@ -23,7 +23,8 @@ struct EdgeAgentCommand: AsyncParsableCommand {
             """,
         version: AgentVersion.current.description,
         subcommands: [
-            RunCommand.self, CheckCommand.self, ModelCommand.self, OutboxCommand.self,
+            RunCommand.self, CheckCommand.self, ModelCommand.self, SimulateCommand.self,
+            OutboxCommand.self,
         ])
 }
 

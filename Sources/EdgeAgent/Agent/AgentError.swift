@@ -46,7 +46,7 @@ package enum AgentError: Error, CustomStringConvertible {
         case .topic(let key, let text, let error): "\(key): '\(text)': \(error)"
         case .bundle(let pipeline, let error): "pipelines.\(pipeline).model: \(error)"
         case .pipeline(let name, let error): "pipelines.\(name): \(error)"
-        case .broker(let name, let endpoint, let error): "brokers.\(name): \(endpoint): \(error)"
+        case .broker(let name, let endpoint, let error): "\(name): \(endpoint): \(error)"
         case .thread(let name, let number):
             "pipelines.\(name): no thread can be started: \(Self.text(number))"
         case .configuration(let diagnostics):

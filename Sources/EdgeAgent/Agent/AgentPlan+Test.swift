@@ -42,7 +42,7 @@ extension AgentPlan {
             do throws(MQTTError) {
                 try Self.connectOnce(endpoint)
             } catch {
-                throw .broker(name: broker.name, endpoint: "\(endpoint)", error)
+                throw .broker(name: "brokers.\(broker.name)", endpoint: "\(endpoint)", error)
             }
             lines.append("\(broker.name): \(endpoint): connected")
         }
