@@ -31,8 +31,8 @@ package final class PumpPublisher {
         }
         self.topics = topics
         let endpoint = MQTTEndpoint(
-            host: host, port: port, clientIdentifier: "edge-agent-simulate-\(getpid())", sessionExpirySeconds: 0,
-            cleanStart: true, connectTimeoutNanoseconds: 5_000_000_000)
+            host: host, port: port, clientIdentifier: "edge-agent-simulate-\(getpid())",
+            sessionExpirySeconds: 0, cleanStart: true, connectTimeoutNanoseconds: 5_000_000_000)
         do throws(MQTTError) {
             session = try MQTTSession(endpoint: endpoint)
             session.start(nowNanoseconds: MonotonicClock.nanoseconds)
