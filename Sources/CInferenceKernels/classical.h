@@ -6,11 +6,6 @@
 #include "classical_kernels.h"
 #include "inference_kernels.h"
 
-// A product and a sum that a compiler fuses would round once, and give another answer on Arm.
-#ifdef __clang__
-#pragma STDC FP_CONTRACT OFF
-#endif
-
 /// Element `i` of an input of any type that classical kernels take.
 static inline double real_at(const uint8_t *base, int32_t type, int64_t i) {
     switch (type) {

@@ -15,6 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// A product and a sum that a compiler fuses round once, and give another answer on Arm. Holds for all that
+// includes this header.
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 /// Bytes that a kernel may read past the last byte of a tensor. The arena ends with this slack.
 #define IK_SLACK_BYTES 256
 
