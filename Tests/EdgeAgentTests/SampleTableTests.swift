@@ -25,6 +25,13 @@ struct SampleTableTests {
         #expect(try SampleTable(path: path, channels: ["x"]).series == [[1, 2], [3], [4]])
     }
 
+    @Test("Rows of several assets may alternate")
+    func alternating() throws {
+        let directory = try TemporaryDirectory()
+        let path = try directory.write("asset,x\np1,1\np2,3\np1,2\np2,4\n", to: "s.csv")
+        #expect(try SampleTable(path: path, channels: ["x"]).series == [[1, 2], [3, 4]])
+    }
+
     @Test(
         "Errors name file, line and column",
         arguments: [

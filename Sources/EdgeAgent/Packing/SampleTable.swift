@@ -33,8 +33,8 @@ package enum SampleTableError: Error, CustomStringConvertible {
 /// Recorded samples: one row a line, the columns named by a header line.
 ///
 /// Columns are separated by `,`, `;` or a tab, whichever the header has; other columns than the
-/// channels' are skipped. A column `asset`, if there is one, says where one series ends and the next
-/// begins; so does an empty line.
+/// channels' are skipped. A column `asset`, if there is one, says whose row it is: rows of several assets may
+/// alternate. An empty line ends the series of all.
 package struct SampleTable {
     /// - Shape: series, each [time, channel], row-major.
     package private(set) var series: [[Float]] = []
@@ -62,36 +62,39 @@ package struct SampleTable {
             columns.append(index)
         }
         let assetColumn = channels.contains("asset") ? nil : names.firstIndex(of: "asset")
-        var asset: String?
-        var current: [Float] = []
+        var assets: [String] = []
+        var current: [String: [Float]] = [:]
         for (index, line) in lines.enumerated() {
             let fields = Self.fields(line, separator)
             if fields == [""] {
-                finish(&current)
+                finish(assets, &current)
+                assets = []
                 continue
             }
             guard fields.count == names.count else {
                 throw .wrongFieldCount(
                     path: path, line: index + 2, expected: names.count, actual: fields.count)
             }
-            if let assetColumn, fields[assetColumn] != asset {
-                finish(&current)
-                asset = fields[assetColumn]
+            let asset = assetColumn.map { fields[$0] } ?? ""
+            if current[asset] == nil {
+                assets.append(asset)
+                current[asset] = []
             }
             for column in columns {
                 guard let value = Float(fields[column]), value.isFinite else {
                     throw .notANumber(
                         path: path, line: index + 2, column: names[column], text: fields[column])
                 }
-                current.append(value)
+                current[asset]?.append(value)
             }
         }
-        finish(&current)
+        finish(assets, &current)
     }
 
-    private mutating func finish(_ current: inout [Float]) {
-        if !current.isEmpty { series.append(current) }
-        current = []
+    /// Keeps the series in the order in which their assets appeared.
+    private mutating func finish(_ assets: [String], _ current: inout [String: [Float]]) {
+        for asset in assets { series.append(current[asset] ?? []) }
+        current = [:]
     }
 
     private static func fields(_ line: Substring, _ separator: Character) -> [String] {

@@ -52,7 +52,10 @@ package struct SimulatedPump: Sendable {
     ///   - rate: readings a second, above 0.
     package init(seed: UInt64, asset: Int, rate: Double, faults: [PumpFault]) {
         precondition(rate > 0, "A pump is read at a rate above 0.")
-        random = SplitMix64(seed: seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(asset))
+        // Through the generator twice: neighbouring seeds and assets must not share a stretch of its stream.
+        var plant = SplitMix64(seed: seed)
+        var pump = SplitMix64(seed: plant.next() ^ (UInt64(asset) &* 0xD1B5_4A32_D192_ED03))
+        random = SplitMix64(seed: pump.next())
         period = 1 / rate
         self.faults = faults.filter { $0.asset == nil || $0.asset == asset }
         var spare: Double?
