@@ -1,4 +1,5 @@
 import InferenceRuntime
+import TestSupport
 import Testing
 
 @Suite("Arena planner")
@@ -7,7 +8,7 @@ struct ArenaPlannerTests {
     func noOverlap() throws {
         let seed = UInt64.random(in: 0 ... .max)
         print("arena: seed \(seed)")
-        var random = SplitMix64(seed: seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 0..<200 {
             let requests = (0..<Int.random(in: 1...40, using: &random)).map { _ in
                 let first = Int.random(in: -1...20, using: &random)

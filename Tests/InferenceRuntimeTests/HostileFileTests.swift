@@ -1,5 +1,6 @@
 import Foundation
 import InferenceRuntime
+import TestSupport
 import Testing
 
 /// Files that are not what they say: an error, or a model that runs; never a trap or a hang.
@@ -47,7 +48,7 @@ struct HostileFileTests {
     func randomBytes(round: Int) throws {
         let seed = UInt64.random(in: 0 ... .max)
         print("hostile bytes: seed \(seed)")
-        var random = SplitMix64(seed: seed)
+        var random = SeededGenerator(seed: seed)
         for name in Fixtures.names {
             let bytes = try Fixtures.bytes(name, "tflite")
             for _ in 0..<100 {
@@ -85,7 +86,7 @@ struct HostileFileTests {
     func noise() {
         let seed = UInt64.random(in: 0 ... .max)
         print("noise: seed \(seed)")
-        var random = SplitMix64(seed: seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 0..<2_000 {
             var bytes = (0..<256).map { _ in UInt8.random(in: 0...255, using: &random) }
             bytes.replaceSubrange(0..<8, with: [20, 0, 0, 0] + Array("TFL3".utf8))

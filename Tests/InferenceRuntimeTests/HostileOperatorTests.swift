@@ -1,4 +1,5 @@
 import InferenceRuntime
+import TestSupport
 import Testing
 
 /// Damaged models of every operator: an error, or a model that runs; never a trap or a hang.
@@ -19,7 +20,7 @@ struct HostileOperatorTests {
     @Test("A damaged model of an operator is refused or runs", arguments: OperatorGoldens.supported)
     func damaged(model: OperatorGoldens.Model) throws {
         let seed = UInt64.random(in: 0 ... .max)
-        var random = SplitMix64(seed: seed)
+        var random = SeededGenerator(seed: seed)
         let bytes = try Fixtures.bytes("operators/\(model.name)", "tflite")
         for round in 0..<40 {
             var changed = bytes

@@ -1,5 +1,6 @@
 import Foundation
 import InferenceRuntime
+import TestSupport
 import Testing
 
 /// ONNX files that are not what they say: an error, or a model that runs; never a trap or a hang.
@@ -59,7 +60,7 @@ struct ONNXHostileTests {
     func randomBytes(name: String) throws {
         let seed = UInt64.random(in: 0 ... .max)
         print("hostile ONNX bytes: seed \(seed)")
-        var random = SplitMix64(seed: seed)
+        var random = SeededGenerator(seed: seed)
         let bytes = try bytes(name)
         for _ in 0..<500 {
             var changed = bytes

@@ -1,3 +1,4 @@
+import TestSupport
 /// Trees at random in the flat form of ONNX, and the plainest way to walk them.
 struct RandomForest {
     static let modes = [
@@ -23,7 +24,7 @@ struct RandomForest {
     var thresholds: [Float] = []
 
     /// - Parameter modes: how many of the six modes, from the first, are used.
-    init(using random: inout SplitMix64, modes: Int) {
+    init(using random: inout SeededGenerator, modes: Int) {
         features = .random(in: 1...12, using: &random)
         targets = .random(in: 1...4, using: &random)
         trees = .random(in: 1...21, using: &random)
@@ -37,7 +38,7 @@ struct RandomForest {
 
     private mutating func grow(
         _ tree: Int, _ next: inout Int, depth: Int, modes: Int, votesForAll: Bool,
-        using random: inout SplitMix64
+        using random: inout SeededGenerator
     ) {
         let place = nodes.count
         nodes.append(Node(tree: tree, number: next))
@@ -65,7 +66,7 @@ struct RandomForest {
     }
 
     /// Values on the thresholds, beside them, far away and not numbers.
-    func row(using random: inout SplitMix64) -> [Float] {
+    func row(using random: inout SeededGenerator) -> [Float] {
         (0..<features).map { _ in
             let threshold = thresholds.randomElement(using: &random) ?? 0
             return switch Int.random(in: 0..<8, using: &random) {

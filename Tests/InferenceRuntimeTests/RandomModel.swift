@@ -1,3 +1,4 @@
+import TestSupport
 /// A model of one operator with everything about it drawn at random, extremes more often than not.
 struct RandomModel: CustomStringConvertible {
     enum Kind: String, CaseIterable {
@@ -8,7 +9,7 @@ struct RandomModel: CustomStringConvertible {
     var inputBytes: Int
     var description: String
 
-    init(_ kind: Kind, _ random: inout SplitMix64) {
+    init(_ kind: Kind, _ random: inout SeededGenerator) {
         var builder = Builder(random: random)
         self = builder.make(kind)
         random = builder.random
@@ -19,7 +20,7 @@ struct RandomModel: CustomStringConvertible {
     }
 
     private struct Builder {
-        var random: SplitMix64
+        var random: SeededGenerator
         var writer = TFLiteWriter()
 
         mutating func int(_ range: ClosedRange<Int>) -> Int { .random(in: range, using: &random) }

@@ -1,5 +1,6 @@
 import Foundation
 import InferenceRuntime
+import TestSupport
 import Testing
 
 @Suite("Decision trees")
@@ -20,7 +21,7 @@ struct TreeTests {
     func randomTrees(modes: Int) throws {
         let seed = UInt64.random(in: 0 ... .max)
         print("random trees: seed \(seed)")
-        var random = SplitMix64(seed: seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 0..<60 {
             let forest = RandomForest(using: &random, modes: modes)
             let plan = try ModelPlan.make(forest.model(order: Array(forest.nodes.indices)))
@@ -35,7 +36,7 @@ struct TreeTests {
     func nodeOrder() throws {
         let seed = UInt64.random(in: 0 ... .max)
         print("order of nodes: seed \(seed)")
-        var random = SplitMix64(seed: seed)
+        var random = SeededGenerator(seed: seed)
         let forest = RandomForest(using: &random, modes: 4)
         let order = (0..<forest.trees).flatMap { tree in
             forest.nodes.indices.filter { forest.nodes[$0].tree == tree }.reversed()
@@ -48,7 +49,7 @@ struct TreeTests {
     }
 
     private func error(_ change: (inout RandomForest) -> Void) -> ModelError? {
-        var random = SplitMix64(seed: 7)
+        var random = SeededGenerator(seed: 7)
         var forest = RandomForest(using: &random, modes: 4)
         while forest.nodes.count < 9 { forest = RandomForest(using: &random, modes: 4) }
         change(&forest)

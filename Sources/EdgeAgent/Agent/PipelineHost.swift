@@ -52,7 +52,7 @@ final class PipelineHost: Sendable {
                     "limitMicroseconds": "\(Double(limit) / 1000)",
                 ])
             let pipeline = try Pipeline(
-                settings: Self.settings(plan, agent: agent, boot: outbox.boot.number, limit),
+                settings: Self.settings(plan, agent: agent, boot: outbox.boot.number),
                 model: activated.model, lane: lane, wallClock: wallClock, control: control)
             metrics = pipeline.metrics
             budgetMetrics = pipeline.budgetMetrics
@@ -64,7 +64,7 @@ final class PipelineHost: Sendable {
     }
 
     private static func settings(
-        _ plan: AgentPlan.PipelinePlan, agent: String, boot: UInt64, _ inferenceBudget: UInt64
+        _ plan: AgentPlan.PipelinePlan, agent: String, boot: UInt64
     ) -> PipelineSettings {
         let configuration = plan.configuration
         return PipelineSettings(
@@ -79,7 +79,7 @@ final class PipelineHost: Sendable {
                     clamping: configuration.minimumIdle.wholeNanoseconds),
                 maximumKeyBytes: TopicKey.maximumBytes),
             budgetNanoseconds: UInt64(clamping: configuration.budget.wholeNanoseconds),
-            inferenceBudgetNanoseconds: inferenceBudget, onOverrun: configuration.onOverrun,
+            onOverrun: configuration.onOverrun,
             topics: plan.topics, predictions: configuration.predictions.predictions,
             expirySeconds: UInt32(clamping: configuration.alerts.expiry?.components.seconds ?? 0),
             scheduling: configuration.scheduling.scheduling)

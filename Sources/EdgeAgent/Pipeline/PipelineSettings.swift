@@ -60,8 +60,6 @@ package struct PipelineSettings: Sendable {
     package var payload: PayloadDescription
     package var assets: AssetLimits
     package var budgetNanoseconds: UInt64
-    /// How much of the budget the model may take.
-    package var inferenceBudgetNanoseconds: UInt64
     package var onOverrun: OverrunPolicy
     package var topics: Topics
     package var predictions: Predictions
@@ -73,7 +71,7 @@ package struct PipelineSettings: Sendable {
         name: String, agent: String, boot: UInt64, sensors: MQTTEndpoint, alerts: MQTTEndpoint?,
         filters: [TopicFilter], keys: [TopicKey], channelCaptures: [Int?],
         qualityOfService: MQTTQualityOfService, payload: PayloadDescription, assets: AssetLimits,
-        budgetNanoseconds: UInt64, inferenceBudgetNanoseconds: UInt64, onOverrun: OverrunPolicy,
+        budgetNanoseconds: UInt64, onOverrun: OverrunPolicy,
         topics: Topics, predictions: Predictions = .off, expirySeconds: UInt32 = 0,
         scheduling: Scheduling = Scheduling()
     ) {
@@ -92,7 +90,6 @@ package struct PipelineSettings: Sendable {
         self.payload = payload
         self.assets = assets
         self.budgetNanoseconds = budgetNanoseconds
-        self.inferenceBudgetNanoseconds = inferenceBudgetNanoseconds
         self.onOverrun = onOverrun
         self.topics = topics
         self.predictions = predictions
