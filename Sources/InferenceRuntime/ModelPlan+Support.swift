@@ -32,7 +32,7 @@ extension ModelPlan {
         add("BATCH_MATMUL", types: [.float32, .int8, .int16])
         add("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", types: [.float32, .hybrid])
         add("SVDF", types: [.float32, .hybrid, .int8])
-        add("UNIDIRECTIONAL_SEQUENCE_LSTM", types: [.float32, .hybrid])
+        add("UNIDIRECTIONAL_SEQUENCE_LSTM", types: [.float32, .hybrid, .int8])
         add("SHAPE", types: any)
         add("RESHAPE", "SQUEEZE", "EXPAND_DIMS", types: any)
         add(

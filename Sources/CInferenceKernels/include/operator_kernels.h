@@ -270,6 +270,25 @@ typedef struct ik_lstm {
 /// State: output [batch][output], cell [batch][unit], room for four gates.
 void ik_scalar_lstm_f32(const ik_step *step, uint8_t *arena);
 
+/// int8 activations and weights, int16 cells of 2^cell_exponent. The biases hold the zero points' shares;
+/// the gates' factors lead to arguments of 2^-12. What is left out is NULL.
+typedef struct ik_lstm_qs8 {
+    const int8_t *input[4], *recurrent[4], *projection;
+    const int16_t *peephole[4];
+    const int32_t *input_bias[4], *recurrent_bias[4], *projection_bias;
+    int32_t input_multiplier[4], input_shift[4], recurrent_multiplier[4], recurrent_shift[4];
+    int32_t peephole_multiplier[4], peephole_shift[4];
+    int32_t hidden_multiplier, hidden_shift, hidden_zero_point;
+    int32_t projection_multiplier, projection_shift;
+    int64_t batches, times, inputs, units, outputs;
+    int32_t cell_clip, projection_clip;  ///< 0: none.
+    int32_t cell_exponent;               ///< -15 to -9
+    uint8_t is_time_major;
+} ik_lstm_qs8;
+/// State: cells [batch][unit] of int16, room for four gates; bytes: outputs [batch][output] less their
+/// zero point, room for units + outputs + inputs.
+void ik_scalar_lstm_qs8(const ik_step *step, uint8_t *arena);
+
 // MARK: Pools and softmax, by ik_step.u.pool and .softmax
 
 void ik_scalar_average_pool_f32(const ik_step *step, uint8_t *arena);
