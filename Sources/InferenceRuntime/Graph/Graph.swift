@@ -89,6 +89,11 @@ enum Operation: Equatable {
     case batchMatrixProduct(transposesLeft: Bool, transposesRight: Bool)
     case svdf(rank: Int, activation: Activation)
     case lstm(LSTMOptions)
+    case recurrent(RecurrentOptions)
+    case compare(Comparison)
+    /// The second input where the first is true, else the third; shapes broadcast.
+    case select
+    case encode(LabelMap)
     /// Computed when the model was loaded, or needed by nobody.
     case folded
     /// The shape of its input; only where nobody needs it.

@@ -42,6 +42,7 @@ extension ONNXGraphBuilder {
             let names = try context.reader.strings("classlabels_strings")
             if !names.isEmpty { value.labels = names }
             set(context, value)
+        case "LabelEncoder": try lowerLabelEncoder(context)
         case "FeatureVectorizer": try lowerFeatureVectorizer(context)
         default: return false
         }

@@ -36,6 +36,10 @@ extension PlanBuilder {
         case .svdf(let rank, let activation):
             try lowerSVDF(node, index, rank: rank, activation)
         case .lstm(let options): try lowerLSTM(node, index, options)
+        case .recurrent(let options): try lowerRecurrent(node, index, options)
+        case .compare(let comparison): try lowerComparison(node, index, comparison)
+        case .select: try lowerSelect(node, index)
+        case .encode(let map): try lowerEncoding(node, index, map)
         case .cast: try lowerCast(node, index)
         case .quantize, .dequantize: return try lowerChangeOfScale(node, index)
         case .averagePool(let window, let kernel, let activation)

@@ -4,7 +4,7 @@ extension PlanBuilder {
     // MARK: - Constants
 
     /// A constant as real numbers: float32, or int8 with scales along its first axis (hybrid).
-    private mutating func realConstant(
+    mutating func realConstant(
         _ node: GraphNode, _ place: Int, hasShape expected: [Int]
     ) throws(ModelError) -> UnsafePointer<Float>? {
         let tensor = try input(node, place)
@@ -42,7 +42,7 @@ extension PlanBuilder {
     }
 
     /// The same; nil when it is left out.
-    private mutating func optionalConstant(
+    mutating func optionalConstant(
         _ node: GraphNode, _ place: Int, hasShape expected: [Int]
     ) throws(ModelError) -> UnsafePointer<Float>? {
         guard has(node, place) else { return nil }
@@ -50,7 +50,7 @@ extension PlanBuilder {
     }
 
     /// A bias; zero when it is left out.
-    private mutating func realBias(
+    mutating func realBias(
         _ node: GraphNode, _ place: Int, count: Int
     ) throws(ModelError) -> UnsafePointer<Float>? {
         if has(node, place) { return unsafe try realConstant(node, place, hasShape: [count]) }

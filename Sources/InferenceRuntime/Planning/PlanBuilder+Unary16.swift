@@ -49,8 +49,13 @@ extension PlanBuilder {
                 throw unsupported(node, "an output scale of \(outputScale)")
             }
             // There LiteRT takes gemmlowp's fixed-point function instead of the table.
-            guard scale != 1 / 4_096 else {
-                throw unsupported(node, "an input scale of exactly 2^-12")
+            if scale == 1 / 4_096 {
+                if function == .logistic {
+                    unsafe p.row = ik_row_logistic_fixed_qs16
+                } else {
+                    unsafe p.row = ik_row_tanh_fixed_qs16
+                }
+                return try appendUnary(node, index, p)
             }
             let table = unsafe try constants.allocate(UInt16.self, count: 256)
             unsafe ik_logistic_table(table.baseAddress)
