@@ -351,6 +351,14 @@ void ik_scalar_max_pool_qs16(const ik_step *step, uint8_t *arena);
 void ik_scalar_average_pool_qu8(const ik_step *step, uint8_t *arena);
 void ik_scalar_softmax_f32(const ik_step *step, uint8_t *arena);
 
+/// Tables of 513 values each: e^x for x in [-10, 0], 1 / (1 + x) for x in [0, 1].
+typedef struct ik_softmax_qs16 {
+    const int16_t *powers, *reciprocals;
+    int64_t rows, depth;
+    int32_t multiplier, shift;  ///< From a difference of inputs to units of 10 / 65535.
+} ik_softmax_qs16;
+void ik_scalar_softmax_qs16(const ik_step *step, uint8_t *arena);
+
 // MARK: Arithmetic that plans need too
 
 /// x * multiplier * 2^(shift - 31), rounded twice: half up at 2^31, half away from zero at the

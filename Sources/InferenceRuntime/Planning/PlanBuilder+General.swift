@@ -50,6 +50,8 @@ extension PlanBuilder {
             try lowerGeneralPool(node, index, window, kernel, activation, isAverage: false)
         case .softmax(let beta) where type(try output(node)) == .float32:
             try lowerSoftmaxFloat(node, index, beta)
+        case .softmax(let beta) where type(try output(node)) == .int16:
+            try lowerSoftmax16(node, index, beta)
         case .movement(let movement): try lowerMovement(node, index, movement)
         default: return false
         }
