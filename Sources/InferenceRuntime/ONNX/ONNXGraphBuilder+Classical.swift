@@ -43,6 +43,8 @@ extension ONNXGraphBuilder {
             if !names.isEmpty { value.labels = names }
             set(context, value)
         case "LabelEncoder": try lowerLabelEncoder(context)
+        case "OneHotEncoder": try lowerOneHotEncoder(context)
+        case "SVMRegressor": try lowerSupportVectors(context)
         case "FeatureVectorizer": try lowerFeatureVectorizer(context)
         default: return false
         }

@@ -70,4 +70,40 @@ extension ONNXGraphBuilder {
         if !integers.isEmpty { return integers.map(Double.init) }
         return try reader.floats("keys_floats").map(Double.init)
     }
+
+    /// A column for each category: 1 where the input is that category.
+    mutating func lowerOneHotEncoder(_ context: Context) throws(ModelError) {
+        let reader = context.reader
+        let x = try tensor(context, 0)
+        guard try reader.integer("zeros") ?? 1 != 0 else {
+            throw reader.unsupported("an error for an unknown category")
+        }
+        guard [.int64, .float32].contains(x.value.elementType) else {
+            throw reader.unsupported("categories of type \(x.value.elementType.rawValue)")
+        }
+        var categories = try reader.integers("cats_int64s")
+        let names = try reader.strings("cats_strings")
+        if !names.isEmpty {
+            // A name that the input cannot have is a category that never fits.
+            categories = names.enumerated().map { place, name in
+                x.value.labels.firstIndex(of: name) ?? -1 - place
+            }
+        }
+        guard !categories.isEmpty, names.isEmpty == x.value.labels.isEmpty else {
+            throw reader.invalid("its categories are not of its input's type")
+        }
+        let cells = try addTensor(
+            "\(context.name)/cells", x.value.shape + [1], x.value.elementType)
+        emit(.reshape, context, [x.tensor], [cells])
+        let known =
+            x.value.elementType == .int64
+            ? try argument(categories)
+            : try floatConstant(
+                "\(context.name)/categories", categories.map(Float.init), shape: [categories.count])
+        let shape = x.value.shape + [categories.count]
+        let hits = try addTensor("\(context.name)/hits", shape, .bool)
+        emit(.compare(.equal), context, [cells, known], [hits])
+        let y = try addOutput(context, shape: shape, type: .float32)
+        emit(.cast, context, [hits], [y])
+    }
 }
