@@ -310,6 +310,9 @@ def logic():
                   opset=13, tolerance="exact")
     yield case("float/constant_of_shape", [("Shape", ["x"], ["s"]), ("ConstantOfShape", ["s"], ["c"], {"value": __import__("onnx").numpy_helper.from_array(numpy.array([1.5], F))}), ("Mul", ["x", "c"], ["y"])],
                {"x": (F, [2, 3])}, {"y": F}, tolerance="floatElement")
+    yield case("float/cast_like", [("CastLike", ["a", "b"], ["y"])], {"a": (F, [2, 3]), "b": (I, [1])}, {"y": I}, tolerance="exact", opset=19)
+    yield case("float/size", [("Size", ["x"], ["n"]), ("Cast", ["n"], ["f"], {"to": 1}), ("Div", ["x", "f"], ["y"])], {"x": (F, [2, 3])}, {"y": F}, tolerance="floatElement")
+    yield one("reducelogsum", "ReduceLogSum", [2, 3, 4], {"axes": [1], "keepdims": 0}, opset=13, low=0.5, high=4.0)
     yield one("sign_of_zero", "Sign", [5], tolerance="exact", vectors=[[numpy.array([0.0, -0.0, -3, 2, numpy.inf], F)]])
 
 
