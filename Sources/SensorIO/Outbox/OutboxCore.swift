@@ -78,6 +78,9 @@ struct OutboxCore {
         /// Records in memory that are the outbox's to send.
         var held = 0
         var durableSequence: UInt64 = 0
+        /// The last change of kept bytes that was taken over, and that is on the disk.
+        var keptTaken: UInt64 = 0
+        var keptDurable: UInt64 = 0
     }
 
     struct InFlight {
@@ -114,6 +117,7 @@ struct OutboxCore {
     var refusals: [OutboxRefusal] = []
     var attemptChanges: [(id: Int64, attempts: Int)] = []
     var uncountedDrops: [OutboxDropCount] = []
+    var kept = KeptChanges()
     var rows = 0
     var isDiskFailed = false
     var diskRetryAt: UInt64 = 0
@@ -279,7 +283,11 @@ struct OutboxCore {
     /// While the disk cannot be written, memory is what there is: then a record counts when it is there.
     mutating func durableSequence(lane: Int) -> UInt64 {
         while let first = lanes[lane].awaiting.first {
-            if let entry = entries[first.id], !entry.isDurable, !isDiskFailed { break }
+            if first.id == Self.keptMark {
+                if first.sequence > lanes[lane].keptDurable, !isDiskFailed { break }
+            } else if let entry = entries[first.id], !entry.isDurable, !isDiskFailed {
+                break
+            }
             lanes[lane].durableSequence = first.sequence
             lanes[lane].awaiting.removeFirst()
         }

@@ -88,6 +88,7 @@ final class OutboxStore {
                 operation: "synchronous", code: 14, text: "commits cannot be made durable")
         }
         if version < schemaVersion { try migrate(connection) }
+        try connection.execute(keptTable)
     }
 
     private static func migrate(_ connection: SQLiteConnection) throws(SQLiteError) {
@@ -130,6 +131,7 @@ final class OutboxStore {
             if !batch.quarantines.isEmpty {
                 report.quarantineDropped = try self.quarantine(batch.quarantines)
             }
+            try self.keep(batch.kept)
             if !batch.inserts.isEmpty { report.evicted = try self.evict() }
             for drop in batch.drops + report.quarantineDropped { try self.count(drop) }
             for recordClass in OutboxRecordClass.allCases {

@@ -174,6 +174,10 @@ final class OutboxWorker {
                         unsafe core.accept(
                             lane: index, header: header, topic: topic, payload: payload,
                             isLive: isLive, now: now, elapsed: elapsed)
+                    case .keep(let sequence, let key, let bytes):
+                        let kept = unsafe OutboxKept(
+                            scope: lane.name, key: Array(key), bytes: Array(bytes))
+                        core.keep(lane: index, sequence: sequence, kept: kept, now: now)
                     case .acknowledged(let sequence):
                         core.acknowledgeLive(lane: index, sequence: sequence, now: now)
                     case .rejected(let sequence, let code):
