@@ -247,7 +247,8 @@ package final class Pipeline {
     }
 
     private var longestHoldNanoseconds: UInt64 {
-        UInt64(max(settings.sensors.keepAliveSeconds, 4)) &* 500_000_000
+        // The broker's own keep alive, where it has set one.
+        max(sensors.keepAliveSeconds, 4) &* 500_000_000
     }
 
     private func nextDeadline(_ now: UInt64, mayRead: Bool) -> UInt64 {

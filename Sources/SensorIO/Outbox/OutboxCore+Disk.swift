@@ -5,7 +5,9 @@ extension OutboxCore {
         var due: UInt64?
         if let inserts = insertDue() { due = inserts }
         if let keptDue { due = min(due ?? .max, keptDue) }
-        if !refusals.isEmpty || !attemptChanges.isEmpty { due = 0 }
+        // Refusals come in crowds: a commit for each would wear the disk out.
+        if !refusals.isEmpty { due = min(due ?? .max, refusedAt &+ limits.commitDelay) }
+        if !attemptChanges.isEmpty { due = min(due ?? .max, attemptedAt &+ limits.commitDelay) }
         if !deletable.isEmpty {
             let isIdle = backlogByClass.allSatisfy { $0 == 0 } && inFlight.isEmpty
             let deletes =

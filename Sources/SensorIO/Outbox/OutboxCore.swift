@@ -115,7 +115,9 @@ struct OutboxCore {
     /// What was settled before the disk was read anew, and is not to be sent again.
     var settledBeforeScan: [Int64: UInt64] = [:]
     var refusals: [OutboxRefusal] = []
+    var refusedAt: UInt64 = 0
     var attemptChanges: [(id: Int64, attempts: Int)] = []
+    var attemptedAt: UInt64 = 0
     var uncountedDrops: [OutboxDropCount] = []
     var kept = KeptChanges()
     var rows = 0
@@ -204,6 +206,12 @@ struct OutboxCore {
         }
         let id = lanes[lane].live[index].id
         guard let hash = entries[id]?.record.topicHash else { return }
+        guard entries[id]?.mustRepeat != true else {
+            handOver(lane: lane, sequence: sequence)
+            entries[id]?.isLate = true
+            spill()
+            return
+        }
         guard !hasEarlierLive(lane, before: index, hash) else {
             entries[id]?.isAcknowledged = true
             return
@@ -262,6 +270,7 @@ struct OutboxCore {
         guard let entry = entries[id] else { return }
         entries[id]?.delivery = .pending
         entries[id]?.isAcknowledged = false
+        entries[id]?.mustRepeat = false
         entries[id]?.isLate = isLate || !isConnected
         lanes[entry.lane].held += 1
         topics[entry.record.topicHash]?.live -= 1
