@@ -93,6 +93,34 @@ struct CommandTests {
         #expect(lines[2].hasPrefix("P-102,"))
     }
 
+    @Test("simulate with a seed and a start writes the same bytes each time")
+    func reproducibleSimulation() throws {
+        let arguments = [
+            "simulate", "--fast", "--seconds", "1", "--seed", "7", "--start",
+            "2026-11-01T00:00:00Z",
+        ]
+        let (exit, _, lines) = try run(arguments)
+        #expect(exit == .code(0))
+        #expect(lines.first?.contains("\"ts\":1793491200000") == true, "\(lines.first ?? "")")
+        #expect(try run(arguments).2 == lines)
+    }
+
+    @Test(
+        "simulate ends with an error when its broker dies between two readings",
+        .enabled(if: TestBroker.isAvailable, "mosquitto is not installed"))
+    func simulationWithoutBroker() throws {
+        let broker = try TestBroker()
+        let simulation = try ChildProcess(
+            TestAgent.executable(),
+            [
+                "simulate", "--host", "127.0.0.1", "--port", "\(broker.port)", "--assets", "1",
+                "--rate", "0.01",
+            ])
+        try broker.waitForLog(containing: "Received PUBLISH")
+        try broker.kill()
+        #expect(try simulation.waitForExit(within: 10) == .code(69))
+    }
+
     @Test(
         "The outbox can be looked at, exported and purged",
         .enabled(if: TestBroker.isAvailable, "mosquitto is not installed"))

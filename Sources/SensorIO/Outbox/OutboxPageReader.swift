@@ -18,7 +18,10 @@ final class OutboxPageReader {
     private let log: OutboxLogReader?
     private let pageBytes: Int
     private let usableBytes: Int
+    private let storedPages: Int
     private let pageCount: Int
+    /// The pages that are only in the log: behind the file's end.
+    private let logPages: [Int]
     private let free: Set<Int>
 
     /// Opens the file and its log; nil if there is neither.
@@ -32,14 +35,17 @@ final class OutboxPageReader {
         pageBytes = log?.pageBytes ?? (isPlausible ? stated : 4096)
         // The reserved bytes at a page's end; ours has none.
         usableBytes = pageBytes
-        let stored = (file?.count ?? 0) / pageBytes
-        pageCount = max(stored, log?.pages.keys.max() ?? 0)
+        let storedPages = (file?.count ?? 0) / pageBytes
+        self.storedPages = storedPages
+        logPages = (log?.pages.keys.filter { $0 > storedPages } ?? []).sorted()
+        pageCount = max(storedPages, logPages.last ?? 0)
         free = Self.freePages(file: file, log: log, pageBytes: pageBytes, pageCount: pageCount)
     }
 
     /// The numbers of the pages that may hold rows.
     var tablePages: [Int] {
-        pageCount > 0 ? (1...pageCount).filter { !free.contains($0) } : []
+        // Not every number up to `pageCount`: a damaged log may name page 2^28.
+        (Array(1..<storedPages + 1) + logPages).filter { !free.contains($0) }
     }
 
     private static func page(
