@@ -11,7 +11,7 @@ RELEASE := -c release --static-swift-stdlib -Xlinker --no-export-dynamic --no-co
 TEST_PYTHON := .build-python/bin/python
 MALLOC_COUNTER := .build-tests/malloc_counter.so
 
-.PHONY: help demo test check-allocations measure-footprint lint format build bench bench-inference bench-pipeline bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
+.PHONY: help demo test check-allocations measure-footprint lint format build show-binary bench bench-inference bench-pipeline bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -38,6 +38,9 @@ format: ## Put all Swift files into the project's format
 
 build: packages-build ## The release build of edge-agent
 	$(SWIFT) build $(RELEASE) --product edge-agent
+
+show-binary:
+	@echo "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
 
 bench: bench-inference bench-pipeline bench-skab ## All benchmarks; each skips with a reason what cannot run here
 
