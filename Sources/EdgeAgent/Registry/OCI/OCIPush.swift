@@ -4,6 +4,8 @@ internal import SensorIO
 package struct OCIPush: Sendable {
     /// What was pushed.
     package struct Report: Sendable, Equatable {
+        /// With its registry.
+        package var repository: String
         package var manifestDigest: SHA256Digest
         package var tags: [String]
         package var totalBytes: Int
@@ -25,6 +27,38 @@ package struct OCIPush: Sendable {
         let bundle = try ModelBundle(directory: path, agentVersion: AgentVersion.current)
         let files = try BundleFiles(directory: path)
         return try push(files, of: bundle.manifest, repository, tags, control)
+    }
+
+    /// Pushes to a reference with its registry in it, as in `registry.example:5000/models/vibration:1.4.0`. Blocks.
+    ///
+    /// - Parameter registry: all but the URL.
+    /// - Throws: as `push(bundle:repository:tags:control:)`.
+    package static func push(
+        bundle path: String, to reference: String, isPlain: Bool, alsoTags: [String],
+        _ registry: RegistryConfiguration
+    ) throws -> Report {
+        guard let slash = reference.firstIndex(of: "/"), slash != reference.startIndex,
+            let name = ModelReference(String(reference[reference.index(after: slash)...])),
+            alsoTags.allSatisfy(ModelReference.isTag)
+        else {
+            throw RegistryError(
+                .configuration,
+                "\(reference): expected as in registry.example:5000/models/vibration:1.4.0")
+        }
+        var tags: [String]
+        switch name.selector {
+        case .tag(let tag): tags = [tag]
+        case .digest:
+            throw RegistryError(.configuration, "\(reference): push to a tag, not to a digest")
+        case .newest:
+            let bundle = try ModelBundle(directory: path, agentVersion: AgentVersion.current)
+            tags = [bundle.manifest.version.description.replacingEach("+", with: "_")]
+        }
+        tags += alsoTags.filter { !tags.contains($0) }
+        var registry = registry
+        registry.url = "\(isPlain ? "http" : "https")://\(reference[..<slash])"
+        return try OCIPush(registry).push(
+            bundle: path, repository: name.name, tags: tags, control: DownloadControl())
     }
 
     private func push(
@@ -74,6 +108,7 @@ package struct OCIPush: Sendable {
             }
         }
         return Report(
+            repository: "\(servers.home.host):\(servers.home.port)/\(repository)",
             manifestDigest: digest, tags: tags, totalBytes: total, skippedBlobs: skipped)
     }
 

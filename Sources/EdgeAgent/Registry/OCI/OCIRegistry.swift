@@ -133,7 +133,7 @@ package struct OCIRegistry: ModelRegistry {
     private func newestTag(
         of name: String, on server: RegistryServers.Server
     ) throws(RegistryError) -> String {
-        var newest: (tag: String, version: SemanticVersion)?
+        var versions: [String] = []
         var url = try server.url("v2/\(name)/tags/list")
         for _ in 0..<Self.maximumTagPages {
             let (answer, bytes) = try server.http.document(url, what: "the tags")
@@ -147,18 +147,13 @@ package struct OCIRegistry: ModelRegistry {
             } catch {
                 throw RegistryError(.protocolViolation, "\(url): the tags: \(error)")
             }
-            for tag in tags where ModelReference.isTag(tag) {
-                guard let version = SemanticVersion(tag), version.prerelease.isEmpty else {
-                    continue
-                }
-                if newest.map({ $0.version < version }) ?? true { newest = (tag, version) }
-            }
+            versions += tags.filter { ModelReference.isTag($0) && SemanticVersion($0) != nil }
             guard let next = answer.head["link"].flatMap(Self.nextPage) else {
-                guard let newest else {
+                guard let newest = SemanticVersion.newest(of: versions) else {
                     throw RegistryError(
                         .notFound, "\(url): no tag is a version such as 1.4.0; name a tag")
                 }
-                return newest.tag
+                return newest
             }
             guard let nextURL = url.resolving(next), nextURL.origin == url.origin else {
                 throw RegistryError(.protocolViolation, "\(url): the list goes on elsewhere")
