@@ -8,7 +8,7 @@ internal import CInferenceKernels
 /// - Thread: one at a time.
 public struct InferenceSession: ~Copyable {
     public let plan: ModelPlan
-    private let arena: AlignedMemory
+    let arena: AlignedMemory
 
     /// - Throws: `outOfMemory`.
     public init(plan: ModelPlan) throws(ModelError) {
@@ -22,8 +22,17 @@ public struct InferenceSession: ~Copyable {
     public mutating func reset() { plan.prepare(arena) }
 
     /// Runs the model once.
+    ///
+    /// A debug build checks after each step that it wrote nothing behind a tensor, and traps with
+    /// the operator's and the tensor's names if it did.
     public mutating func invoke() {
-        unsafe ik_run(plan.steps, plan.stepCount, arena.base.assumingMemoryBound(to: UInt8.self))
+        #if DEBUG
+            let damage = invokeGuarded()
+            precondition(damage == nil, damage?.description ?? "")
+        #else
+            unsafe ik_run(
+                plan.steps, plan.stepCount, arena.base.assumingMemoryBound(to: UInt8.self))
+        #endif
     }
 
     /// Runs the model once and adds each step's time to `nanoseconds`, which has
