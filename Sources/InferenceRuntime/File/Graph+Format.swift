@@ -10,7 +10,8 @@ extension Graph {
                 .droppingUnused()
         } else {
             self = try TFLiteReader(file, limits: limits).readGraph()
-                .droppingUnused().resolvingOpenExtents(limits).foldingConstants(limits)
+                .droppingUnused().resolvingOpenExtents(limits).dequantizingWeights()
+                .foldingConstants(limits)
         }
     }
 }
