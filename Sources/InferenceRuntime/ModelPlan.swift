@@ -94,7 +94,7 @@ internal import CInferenceKernels
 
         inputs = try graph.inputs.map { index throws(ModelError) in try graph.describe(index) }
         outputs = try graph.outputs.map { index throws(ModelError) in try graph.describe(index) }
-        mainOutput = outputs.firstIndex { $0.elementType == .float32 } ?? 0
+        mainOutput = outputs.main
         inputRanges = try graph.inputs.map { index throws(ModelError) in
             try builder.range(of: index, isOutput: false, arena.offsets)
         }
