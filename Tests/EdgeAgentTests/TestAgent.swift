@@ -82,6 +82,32 @@ final class TestAgent {
         if waits { try waitUntilReady() }
     }
 
+    /// Where the pipeline's windows are saved.
+    var windowsFile: String { directory.file("state/windows-level.state") }
+
+    /// Ends the agent in good order, and starts it again, perhaps with a changed configuration.
+    func restart(_ change: (String) -> String = { $0 }, meanwhile: () throws -> Void = {}) throws {
+        try process.terminate()
+        try changeAndStart(change, meanwhile)
+    }
+
+    /// Kills the agent as a power cut would, and starts it again, perhaps with a changed configuration.
+    func killAndRestart(
+        changing change: (String) -> String, meanwhile: () throws -> Void = {}
+    ) throws {
+        try process.kill()
+        try changeAndStart(change, meanwhile)
+    }
+
+    private func changeAndStart(_ change: (String) -> String, _ meanwhile: () throws -> Void) throws
+    {
+        try meanwhile()
+        let text = try String(contentsOfFile: configuration, encoding: .utf8)
+        try change(text).write(toFile: configuration, atomically: true, encoding: .utf8)
+        process = try Self.start(configuration, [:])
+        try waitUntilReady()
+    }
+
     /// SIGTERM, and the end in good order.
     @discardableResult
     func stop(within seconds: Double = 10) throws -> ChildProcess.Exit {

@@ -7,6 +7,7 @@ extension Configuration: ConfigurationSection {
         .section("sensors", \.sensors, "Where readings come from"),
         .section("uplink", \.uplink, "Where alerts, alarm states and status go"),
         .section("outbox", \.outbox, "How decided alerts are kept until a broker has them"),
+        .section("restart", \.restart, "What a restart of the agent takes up"),
         .section("status", \.status, "The agent's own topics"),
         .sectionList(
             "pipelines", \.pipelines, "What is watched: topics in, one model, alerts out",
@@ -83,6 +84,18 @@ extension OutboxSettings: ConfigurationSection {
         .scalar(
             "maximumQuarantined", \.maximumQuarantined, .integer(0...1_000_000, unit: "records"),
             "How many records that the broker refused are kept for inspection"),
+    ])
+}
+
+extension RestartConfiguration: ConfigurationSection {
+    static let keys = KeyTable<RestartConfiguration>([
+        .scalar(
+            "saveInterval", \.saveInterval, .duration(.zero ... .seconds(86_400)),
+            "How often windows are saved beside the save at the end, if something has changed; 0s: at the "
+                + "end only. Alarms are saved whenever they change"),
+        .scalar(
+            "maximumAge", \.maximumAge, .duration(.seconds(1)...(.seconds(365 * 86_400))),
+            "After how long an absence windows begin anew and alarms that were raised are cleared"),
     ])
 }
 

@@ -8,6 +8,7 @@ package struct Configuration: Sendable, Equatable {
     package var sensors = SensorsConfiguration()
     package var uplink = UplinkConfiguration()
     package var outbox = OutboxSettings()
+    package var restart = RestartConfiguration()
     package var status = StatusConfiguration()
     /// In the order of the files; at least one, each name once.
     package var pipelines: [PipelineConfiguration] = []
@@ -83,6 +84,15 @@ package struct OutboxSettings: Sendable, Equatable {
     package var maximumMemoryBytes = 4 << 20
     package var window = 100
     package var maximumQuarantined = 1000
+
+    package init() {}
+}
+
+/// What a restart of the agent takes up.
+package struct RestartConfiguration: Sendable, Equatable {
+    /// Zero: at the end only.
+    package var saveInterval = Duration.seconds(300)
+    package var maximumAge = Duration.seconds(3600)
 
     package init() {}
 }
