@@ -2,50 +2,80 @@
 
 import collections
 import json
-import re
 import time
 
 import readings
 
-IDENTIFIER = re.compile(rb'"(?:id|event)":"([^"]*)"')
+RANDOM_BOOT = 1 << 52  # boot numbers from here up are random: the agent could not write its disk at that start
+
+
+class Series:
+    """What must come on one topic: 1, 2, 3, … in this order, each at least once."""
+
+    def __init__(self, highest=0):
+        self.highest = highest  # the last one received
+        self.missing = set()  # below `highest`, and not received
+        self.confirmed = {}  # confirmed to the agent by the uplink's broker and not received yet → when
+        self.exposed = set()  # stood in a database that was damaged on purpose
+        self.refused = set()  # refused by the uplink's broker
+        self.late_until = 0  # up to here they may come after later ones: their agent was killed while its disk failed
+        self.order = (0, 0)  # boot and sequence of the newest event
+        self.last = None  # the id of the newest event
+
+    def confirm(self, item):
+        if item > self.highest or item in self.missing:
+            self.confirmed[item] = time.monotonic()
+
+    def receive(self, item):
+        """Returns None, 'repeated' or 'late'."""
+        self.confirmed.pop(item, None)
+        if item > self.highest:
+            self.missing.update(range(self.highest + 1, item))
+            self.highest = item
+            return None
+        if item in self.missing:
+            self.missing.discard(item)
+            return "late"
+        return "repeated"
+
+    def absent(self, until):
+        return sorted(self.missing) + list(range(self.highest + 1, until + 1))
 
 
 class Asset:
-    """What is known of one asset's readings, numbered 1, 2, 3, …"""
-
-    def __init__(self):
+    def __init__(self, period, offset):
+        self.period, self.offset = period, offset
         self.issued = 0  # the last reading given to the client
         self.sent = 0  # the last one that the sensors' broker has confirmed
         self.taken = 0  # all up to here were confirmed by the agent to its broker
-        self.highest = 0  # of the alerts received
-        self.missing = {}  # readings below `highest` without an alert → when the gap was seen
-        self.confirmed = {}  # reading → when the uplink's broker confirmed its alert to the agent; only what has not been received
-        self.last_order = (0, 0)  # boot and sequence of the newest alert
-        self.last_alert = None  # the event of the newest alert
+        self.predictions = Series()  # one for each reading
+        self.alerts = Series()  # one for each phase from 1 on
         self.state = None  # the last message on its state topic
         self.state_confirmed = 0.0  # when the uplink's broker last confirmed one
-        self.exposed = set()  # readings whose alerts stood in a database that was damaged on purpose
-        self.refused = set()  # readings whose alerts the broker refused
+
+    def phase(self, number):
+        return (number + self.offset) // self.period
+
+    def payload(self, number):
+        return readings.payload(number, self.phase(number))
 
 
 class Audit:
-    def __init__(self, agent, pipeline, assets, kind="alerts"):
-        self.agent, self.pipeline, self.kind = agent, pipeline, kind
-        self.assets = {name: Asset() for name in assets}
-        self.prefix = f"edge/{agent}/"
+    def __init__(self, agent, pipeline, names, period, kinds):
+        self.agent, self.pipeline, self.kinds = agent, pipeline, kinds
+        # Changes of different assets are spread over the period.
+        self.assets = {name: Asset(period, index * period // len(names)) for index, name in enumerate(names)}
         self.seen = collections.OrderedDict()  # the ids of the last events, to know duplicates
-        self.received = self.duplicates = self.repeated = self.state_messages = 0
+        self.received = self.duplicates = self.repeated = self.late = self.state_messages = 0
+        self.transitions = 0
         self.agent_alerts = collections.Counter()
         self.failures = []
         self.started = time.monotonic()
         self.uplink_kills = []  # when the uplink's broker was killed: what it had confirmed may be gone with it
-        self.last_receipt = time.monotonic()
-        self.on_progress = lambda: None
 
     def fail(self, text):
-        text = f"{time.monotonic() - self.started:.2f} s: {text}"
         if len(self.failures) < 50:
-            self.failures.append(text[:300])
+            self.failures.append(f"{time.monotonic() - self.started:.2f} s: {text}"[:300])
 
     # MARK: what the proxies and the loader see
 
@@ -59,11 +89,9 @@ class Audit:
         """The agent confirmed a reading to the sensors' broker: from now on it answers for it."""
         asset = self.assets[topic.split("/")[1]]
         number = json.loads(payload)["n"]
-        if number == asset.taken + 1:
-            asset.taken = number
-        elif number > asset.taken + 1:
+        if number > asset.taken + 1:
             self.fail(f"{topic}: the agent confirmed reading {number}, the one before was {asset.taken}: the harness or a broker lost some")
-            asset.taken = number
+        asset.taken = max(asset.taken, number)
 
     def published(self, topic, payload, reason):
         """The uplink's broker confirmed or refused a message of the agent."""
@@ -73,14 +101,40 @@ class Audit:
         asset = self.assets[parts[4]]
         if parts[2] == "state":
             asset.state_confirmed = time.monotonic()
-        elif parts[2] == self.kind:
-            number = self._number(asset, json.loads(payload))
-            if number is None:
-                self.fail(f"{topic}: the score is none of ours: {payload[:60]}")
+        elif parts[2] in ("predictions", "alerts"):
+            event = json.loads(payload)
+            series, item = self.item(asset, parts[2], event)
+            if item is None:
+                self.fail(f"{topic}: no reading explains {event['id']}, score {event['data']['score']}")
             elif reason >= 0x80:
-                asset.refused.add(number)
-            elif number > asset.highest or number in asset.missing:
-                asset.confirmed[number] = time.monotonic()
+                series.refused.add(item)
+            else:
+                series.confirm(item)
+
+    def expose(self):
+        """A database is going to be damaged. Returns how many events stand in it."""
+        count = 0
+        for asset in self.assets.values():
+            for series, until in self.expected(asset):
+                # From the first that is not at the consumer up to the last that the agent answers for.
+                until = min(until, asset.taken if series is asset.predictions else asset.phase(asset.taken))
+                items = [item for item in series.absent(until) if item not in series.confirmed]
+                series.exposed.update(items)
+                count += len(items)
+        self.expose_alarms()
+        return count
+
+    def expose_alarms(self):
+        """How the alarms stand may not be on the disk: what is a change need not be one to the next start of the agent."""
+        for asset in self.assets.values():
+            asset.alerts.exposed.update((asset.phase(asset.taken), asset.phase(asset.taken) + 1))
+
+    def allow_late(self):
+        """The agent is killed while its disk fails: what stands on the disk may come after what it decides next."""
+        for asset in self.assets.values():
+            asset.predictions.late_until = asset.issued
+            asset.alerts.late_until = asset.phase(asset.issued) + 1
+        self.expose_alarms()
 
     # MARK: what the consumer sees
 
@@ -94,48 +148,51 @@ class Audit:
         elif parts[2] == "alerts" and len(parts) == 3:
             event = json.loads(payload)
             self.agent_alerts[f"{event['data']['label']} {event['data']['transition']}"] += 1
-        elif parts[2] == self.kind and len(parts) == 5:
-            self._alert(parts[4], json.loads(payload))
+        elif parts[2] in ("predictions", "alerts") and len(parts) == 5:
+            self._event(parts[4], parts[2], json.loads(payload))
 
-    def _number(self, asset, event):
-        return readings.number_of(event["data"]["score"], max(asset.highest, asset.taken))
+    def item(self, asset, kind, event):
+        number = readings.number_of(event["data"]["score"], max(asset.predictions.highest, asset.taken))
+        if number is None or not 1 <= number <= asset.issued:
+            return None, None
+        return (asset.predictions, number) if kind == "predictions" else (asset.alerts, asset.phase(number))
 
-    def _alert(self, name, event):
+    def _event(self, name, kind, event):
         asset, identifier = self.assets[name], event["id"]
         self.received += 1
-        self.last_receipt = time.monotonic()
         if identifier in self.seen:
             self.duplicates += 1
             return
         self.seen[identifier] = None
         if len(self.seen) > 200_000:
             self.seen.popitem(last=False)
-        data, number = event["data"], self._number(asset, event)
-        if number is None or number < 1 or number > asset.issued:
-            return self.fail(f"{name}: an alert that no reading explains: {identifier}, score {data['score']}")
-        if self.kind == "alerts":
-            expected = "raised" if readings.raises(number) else "cleared"
-            if data["transition"] != expected:
-                self.fail(f"{name}: reading {number} must be {expected}, {identifier} says {data['transition']}")
+        series, item = self.item(asset, kind, event)
+        if item is None:
+            return self.fail(f"{name}: no reading explains {identifier}, score {event['data']['score']}")
         order = tuple(int(part) for part in identifier.split("/")[1:])
-        if order <= asset.last_order:
-            self.fail(f"{name}: out of order: {identifier} after {asset.last_order}")
-        asset.last_order = max(order, asset.last_order)
-        asset.last_alert = event
-        asset.confirmed.pop(number, None)
-        if number > asset.highest:
-            now = time.monotonic()
-            for missing in range(asset.highest + 1, number):
-                asset.missing[missing] = now
-            asset.highest = number
-        elif number in asset.missing:
-            del asset.missing[number]
-            self.fail(f"{name}: out of order: the alert of reading {number} came after that of {asset.highest}")
-        else:
+        if order <= series.order and max(order[0], series.order[0]) < RANDOM_BOOT:
+            self.fail(f"{name}, {kind}: out of order: {identifier} after {series.order}")
+        series.order, series.last = order, identifier
+        if kind == "alerts":
+            self.transitions += 1
+            expected = "raised" if readings.is_raised(item) else "cleared"
+            if event["data"]["transition"] != expected:
+                self.fail(f"{name}: phase {item} is {expected}, {identifier} says {event['data']['transition']}")
+        before = series.highest
+        outcome = series.receive(item)
+        if outcome == "repeated":
             self.repeated += 1
-        self.on_progress()
+        elif outcome == "late":
+            self.late += 1
+            if item > series.late_until:
+                self.fail(f"{name}, {kind}: out of order: {item} came after {before}")
 
     # MARK: verdict
+
+    def expected(self, asset):
+        """(series, its last item that must come)"""
+        series = [(asset.predictions, asset.sent), (asset.alerts, asset.phase(asset.sent))]
+        return [one for kind, one in zip(("predictions", "alerts"), series) if kind in self.kinds]
 
     @property
     def sent(self):
@@ -147,39 +204,46 @@ class Audit:
 
     @property
     def lag(self):
-        """Alerts that are still to come."""
-        return sum(max(0, asset.sent - asset.highest) for asset in self.assets.values())
+        """Readings whose predictions are still to come."""
+        return sum(max(0, until - series.highest) for asset in self.assets.values() for series, until in self.expected(asset)
+                   if len(self.kinds) == 1 or series is asset.predictions)
 
     def lost(self):
-        """(lost, broker's, reported, refused): lists of (asset, reading) without an alert at the consumer."""
+        """(lost, lost by a killed broker, damaged, refused): lists of (asset, kind, item) that are not at the consumer."""
         lost, brokers, damaged, refused = [], [], [], []
         for name, asset in self.assets.items():
-            absent = list(asset.missing) + list(range(asset.highest + 1, asset.sent + 1))
-            for number in absent:
-                confirmed = asset.confirmed.get(number)
-                if confirmed is not None and any(0 <= kill - confirmed < 5 for kill in self.uplink_kills):
-                    brokers.append((name, number))
-                elif number in asset.refused:
-                    refused.append((name, number))
-                elif number in asset.exposed:
-                    damaged.append((name, number))
-                else:
-                    lost.append((name, number))
+            for series, until in self.expected(asset):
+                kind = "prediction" if series is asset.predictions else "alert of phase"
+                for item in series.absent(until):
+                    confirmed = series.confirmed.get(item)
+                    if confirmed is not None and any(0 <= kill - confirmed < 5 for kill in self.uplink_kills):
+                        brokers.append((name, kind, item))
+                    elif item in series.refused:
+                        refused.append((name, kind, item))
+                    elif item in series.exposed:
+                        damaged.append((name, kind, item))
+                    else:
+                        lost.append((name, kind, item))
         return lost, brokers, damaged, refused
 
-    def check_states(self, retained):
-        """The alarm's state at the consumer, and as a consumer finds it who comes now (`retained`: topic → message)."""
-        if self.kind != "alerts":
-            return
+    def wrong_states(self, retained=None):
+        """How the alarms stand at the consumer, and (`retained`: topic → message) as one finds them who comes now."""
+        if "alerts" not in self.kinds:
+            return []
+        wrong = []
         for name, asset in self.assets.items():
-            expected = "raised" if readings.raises(asset.highest) else "cleared"
-            topic = f"{self.prefix}state/{self.pipeline}/{name}"
-            for what, state in (("last", asset.state), ("retained", retained.get(topic))):
-                if what == "retained" and any(0 <= kill - asset.state_confirmed < 5 for kill in self.uplink_kills):
-                    continue
+            phase = asset.phase(asset.sent)
+            expected = "raised" if readings.is_raised(phase) else "cleared"
+            topic = f"edge/{self.agent}/state/{self.pipeline}/{name}"
+            states = [("last", asset.state)]
+            if retained is not None and not any(0 <= kill - asset.state_confirmed < 5 for kill in self.uplink_kills):
+                states.append(("retained", retained.get(topic)))
+            for what, state in states:
                 if state is None:
-                    self.fail(f"{topic}: no {what} state")
+                    if asset.alerts.highest:
+                        wrong.append(f"{topic}: no {what} state")
                 elif state["state"] != expected:
-                    self.fail(f"{topic}: the {what} state is {state['state']} after reading {asset.highest}, which leaves it {expected}")
-                elif asset.last_alert and state["event"] != asset.last_alert["id"]:
-                    self.fail(f"{topic}: the {what} state goes with {state['event']}, the last alert is {asset.last_alert['id']}")
+                    wrong.append(f"{topic}: the {what} state is {state['state']} in phase {phase}, which is {expected}")
+                elif asset.alerts.last and state["event"] != asset.alerts.last:
+                    wrong.append(f"{topic}: the {what} state goes with {state['event']}, the last alert is {asset.alerts.last}")
+        return wrong

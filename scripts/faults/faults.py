@@ -6,7 +6,8 @@
     make faults FAULTS="--only power-cut --count 20 --seed 7"
     make soak SOAK_SECONDS=3600            2 000 readings a second, a fault a minute, memory and descriptors watched
 
-A loader publishes readings that decide one alert each; a consumer knows which must come, in which order, and how each alarm has to stand in the end.
+A loader publishes numbered readings; a consumer knows which predictions and alerts must come of them, in which order, and how each alarm has to
+stand in the end.
 The last line is one JSON object with the counts. Status 0: nothing lost, order kept, alarms right; otherwise 1, and the directory of the run is kept.
 """
 
@@ -30,7 +31,6 @@ import disk
 import injections
 import mqtt
 import plant
-import readings
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support.processes import Children  # noqa: E402  (found by the line above)
@@ -62,7 +62,7 @@ class Run:
         self.large_asset = "large-" + "x" * 90
         self.size_limit = 1050
         names = [f"pump-{index}" for index in range(options.assets)] + [self.refused_asset, self.large_asset]
-        self.audit = audit.Audit(plant.AGENT, plant.PIPELINE, names, options.kind)
+        self.audit = audit.Audit(plant.AGENT, plant.PIPELINE, names, options.period, options.audit)
 
     def note(self, text):
         line = f"{time.monotonic() - self.started:8.2f}  {text}"
@@ -92,7 +92,7 @@ class Run:
         configuration = self.directory / "edge-agent.yaml"
         configuration.write_text(plant.CONFIGURATION.format(
             agent=plant.AGENT, state=self.volume.path, sensors=self.sensors.proxy.port, uplink=self.uplink.proxy.port,
-            pipeline=plant.PIPELINE, bundle=plant.BUNDLE, predictions="full" if self.options.kind == "predictions" else "off"))
+            pipeline=plant.PIPELINE, bundle=plant.BUNDLE, predictions="full" if "predictions" in self.options.audit else "off"))
         self.agent = plant.AgentProcess(self.children, self.options.agent, self.directory,
                                         self.shim.environment(journalled=self.power is not None), configuration)
         self.agent.on_unexpected_end = self.agent_ended
@@ -141,12 +141,23 @@ class Run:
         await self.agent.stop(signal.SIGKILL)
         self.agent.start()
 
-    async def meanwhile(self, least, most):
-        """While a fault holds: time passes, and often the agent is killed in it."""
+    async def meanwhile(self, least, most, may_start=True):
+        """While a fault holds: time passes, and often the agent is killed in it.
+
+        `may_start`: an agent that starts on a failing disk knows neither its alarms nor its backlog, so it is started when that is over.
+        """
         await asyncio.sleep(self.random.uniform(least, most))
         if self.options.kills_within and self.random.random() < 0.4:
-            await self.kill_agent()
-            await asyncio.sleep(self.random.uniform(0.05, 0.5))
+            if may_start:
+                await self.kill_agent()
+                await asyncio.sleep(self.random.uniform(0.05, 0.5))
+            else:
+                self.counts["agent-kill"] += 1
+                await self.agent.stop(signal.SIGKILL)
+                self.audit.expose_alarms()
+                self.volume.empty()
+                self.shim.fail(0)
+                self.agent.start()
 
     async def catch_up(self, seconds=QUIET):
         """Lets everything that is on its way arrive."""
@@ -232,26 +243,18 @@ class Run:
         await asyncio.sleep(1)
         await self.catch_up()
         self.loader.running = False
-        self.catching_up_seconds = time.monotonic()
         await self.settle()
-        self.check(await plant.retained_messages(self.uplink.broker.port))
+        retained = await plant.retained_messages(self.uplink.broker.port)
+        for text in self.audit.wrong_states({topic: json.loads(payload) for topic, payload in retained.items()}):
+            self.audit.fail(text)
         await self.agent.stop()
         self.check_quarantine()
 
     async def settle(self):
-        """The states are in the class of alerts, but behind the last one."""
+        """The states come behind the last alert."""
         deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            probe = audit.Audit(plant.AGENT, plant.PIPELINE, [])
-            probe.assets, probe.uplink_kills, probe.kind = self.audit.assets, [0.0], self.audit.kind
-            probe.check_states({})
-            if not [text for text in probe.failures if " last state" in text]:
-                return
+        while time.monotonic() < deadline and self.audit.wrong_states():
             await asyncio.sleep(0.1)
-
-    def check(self, retained):
-        messages = {topic: json.loads(payload) for topic, payload in retained.items()}
-        self.audit.check_states(messages)
 
     def check_quarantine(self):
         """What the broker refused is in the quarantine."""
@@ -260,20 +263,20 @@ class Run:
             with sqlite3.connect(f"file:{self.volume.path}/outbox.sqlite?mode=ro", uri=True) as database:
                 for topic, payload in database.execute("SELECT topic, payload FROM quarantine"):
                     parts = topic.rstrip("\0").split("/")
-                    if parts[2] == self.audit.kind and parts[-1] in self.audit.assets:
-                        asset = self.audit.assets[parts[-1]]
-                        found[parts[-1]].add(readings.number_of(json.loads(bytes(payload))["data"]["score"], asset.highest))
+                    if parts[2] in ("predictions", "alerts") and parts[-1] in self.audit.assets:
+                        _, item = self.audit.item(self.audit.assets[parts[-1]], parts[2], json.loads(bytes(payload)))
+                        found[parts[-1], parts[2]].add(item)
         except (sqlite3.Error, ValueError, KeyError) as error:
             self.audit.fail(f"the quarantine could not be read: {error!r}")
-        self.counts["quarantined"] = sum(len(numbers) for numbers in found.values())
+        self.counts["quarantined"] = sum(len(items) for items in found.values())
         for name, asset in self.audit.assets.items():
-            # The model's fallback for a loss of the quarantine's row: it is exposed to damage like any other.
-            asset.refused &= found[name]
+            asset.predictions.refused &= found[name, "predictions"]
+            asset.alerts.refused &= found[name, "alerts"]
 
     def summary(self):
         lost, brokers, damaged, refused = self.audit.lost()
-        for name, number in lost[:20]:
-            self.audit.fail(f"lost: {name}, reading {number}")
+        for name, kind, item in lost[:20]:
+            self.audit.fail(f"lost: {name}, {kind} {item}")
         groups = collections.Counter()
         for name, (group, _) in injections.FAULTS.items():
             groups[group] += self.counts[name]
@@ -281,7 +284,8 @@ class Run:
         result = {
             "benchmark": "soak" if self.options.soak else "faults", "seed": self.options.seed, "seconds": round(seconds, 1),
             "ok": not self.audit.failures, "lost": len(lost), "duplicates": self.audit.duplicates, "reevaluated": self.audit.repeated,
-            "readings": self.audit.sent, "received": self.audit.received, "states": self.audit.state_messages,
+            "late": self.audit.late, "readings": self.audit.sent, "received": self.audit.received, "transitions": self.audit.transitions,
+            "states": self.audit.state_messages,
             "lostByKilledBroker": len(brokers), "reportedLosses": len(damaged), "quarantined": self.counts["quarantined"], "refusedForGood": len(refused),
             "agentStarts": self.agent.starts, "agentEndedByItself": self.agent.exits, "failedCalls": self.shim.injected,
             "groups": dict(groups), "faults": {name: self.counts[name] for name in sorted(injections.FAULTS) if self.counts[name]},
@@ -329,7 +333,8 @@ def parse():
     parser.add_argument("--count", type=int, help="with --only: how often")
     parser.add_argument("--rate", type=float, default=300, help="readings a second")
     parser.add_argument("--assets", type=int, default=6)
-    parser.add_argument("--kind", choices=("alerts", "predictions"), default="alerts", help="what is audited")
+    parser.add_argument("--audit", default="predictions,alerts", help="what is audited: predictions (one a reading), alerts (one a change)")
+    parser.add_argument("--period", type=int, default=400, help="readings of an asset from one change of its alarm to the next")
     parser.add_argument("--backlog", type=int, default=None, help="records of the fault 'backlog'")
     parser.add_argument("--volume", type=int, default=None, help="MiB of the agent's file system")
     parser.add_argument("--no-kills-within", dest="kills_within", action="store_false", help="no kill while another fault holds")
@@ -339,6 +344,7 @@ def parse():
     parser.add_argument("--keep", action="store_true", help="keep the directory of the run in any case")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
+    options.audit = options.audit.split(",")
     if options.seconds is None:
         options.seconds = 3600 if options.long or options.soak else 110
     if options.backlog is None:

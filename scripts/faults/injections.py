@@ -141,7 +141,7 @@ async def disk_full(run):
         raise Skip(run.volume.reason)
     run.volume.fill(leave=run.random.choice((0, 0, 4096, 65536)))
     try:
-        await run.meanwhile(0.2, 2.0)
+        await run.meanwhile(0.2, 2.0, may_start=False)
     finally:
         run.volume.empty()
 
@@ -149,7 +149,7 @@ async def disk_full(run):
 async def failing(run, faults, percent):
     run.shim.fail(faults, percent)
     try:
-        await run.meanwhile(0.2, 2.0)
+        await run.meanwhile(0.2, 2.0, may_start=False)
     finally:
         run.shim.fail(0)
 
@@ -178,6 +178,7 @@ async def read_only_start(run):
     if not run.volume.mounted:
         raise Skip(run.volume.reason)
     await run.agent.stop(signal.SIGKILL)
+    run.audit.allow_late()
     if not run.volume.remount("ro"):
         run.agent.start()
         raise Skip("the kernel does not remount the tmpfs read-only")
@@ -210,11 +211,7 @@ async def damaged(run, how):
     run.uplink.proxy.cut()
     await asyncio.sleep(run.random.uniform(0.3, 1.0))
     await run.agent.stop(signal.SIGKILL)
-    exposed = 0
-    for asset in run.audit.assets.values():
-        numbers = [n for n in range(asset.highest + 1, asset.taken + 1) if n not in asset.confirmed]
-        asset.exposed.update(numbers)
-        exposed += len(numbers)
+    exposed = run.audit.expose()
     path = run.volume.path / ("outbox.sqlite" + run.random.choice(("", "-wal", "-wal")))
     description = disk.damage(path, how, run.random)
     if run.power:

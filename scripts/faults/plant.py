@@ -10,7 +10,6 @@ import time
 
 import mqtt
 import proxy
-import readings
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support.processes import Broker  # noqa: E402  (found by the line above)
@@ -140,7 +139,7 @@ class Loader:
         self.turn += 1
         asset = self.audit.assets[name]
         asset.issued += 1
-        self.client.publish(f"plant/{name}", readings.payload(asset.issued), (name, asset.issued))
+        self.client.publish(f"plant/{name}", asset.payload(asset.issued), (name, asset.issued))
 
     def rewind(self):
         """The sensors' broker may have lost what it had confirmed: all that the agent has not confirmed is published again.
@@ -150,7 +149,7 @@ class Loader:
         self.client.forget()
         for name, asset in self.audit.assets.items():
             for number in range(max(asset.taken, 1), asset.issued + 1):
-                self.client.publish(f"plant/{name}", readings.payload(number), (name, number))
+                self.client.publish(f"plant/{name}", asset.payload(number), (name, number))
 
 
 async def wait_for(condition, seconds, what):

@@ -1,7 +1,8 @@
 """Readings whose alerts are known in advance, for the model in Tests/EdgeAgentTests/Fixtures/level: its score is the mean square of a, b, c, d.
 
-Reading n of an asset raises its alarm if n is odd and clears it if n is even, so each decides exactly one alert. n itself (modulo 16384)
-is in the score: four squares give any number (Lagrange), and in steps of 1/32 all of it is exact in float32.
+An asset's readings are numbered 1, 2, 3, …; its level changes at each `period`th one, so reading n belongs to phase n // period, and an odd
+phase has the alarm raised. The number itself (modulo 16384) is in the score: four squares give any number (Lagrange), and in steps of 1/32
+all of it is exact in float32.
 """
 
 import functools
@@ -34,12 +35,12 @@ def four_squares(total):
     raise AssertionError(total)  # Lagrange
 
 
-def raises(number):
-    return number % 2 == 1
+def is_raised(phase):
+    return phase % 2 == 1
 
 
-def payload(number):
-    total = number % MODULUS + (RAISED if raises(number) else 0)
+def payload(number, phase):
+    total = number % MODULUS + (RAISED if is_raised(phase) else 0)
     a, b, c, d = (root / STEPS for root in four_squares(total))
     return json.dumps({"n": number, "a": a, "b": b, "c": c, "d": d}).encode()
 
