@@ -71,10 +71,13 @@ let package = Package(
             name: "CSimdjson", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CLinuxShims", cSettings: c),
         .target(name: "CInferenceKernels", cSettings: c),
+        // Opens ONNX Runtime at run time; links to nothing.
+        .target(name: "COnnxRuntime", cSettings: c),
 
         // Swift.
         .target(
-            name: "InferenceRuntime", dependencies: ["CInferenceKernels"], swiftSettings: swift),
+            name: "InferenceRuntime", dependencies: ["CInferenceKernels", "COnnxRuntime"],
+            swiftSettings: swift),
         .target(
             name: "SensorIO", dependencies: ["CMosquitto", "CSQLite", "CSimdjson", "CLinuxShims"],
             swiftSettings: swift),
@@ -90,16 +93,11 @@ let package = Package(
         .executableTarget(
             name: "edge-agent",
             dependencies: [
-                "EdgeAgent",
+                "EdgeAgent", "InferenceRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swift),
-
-        // Measures a model in a process of its own; called by Benchmarks/inference/run.
-        .executableTarget(
-            name: "inference-bench", dependencies: ["InferenceRuntime"],
-            path: "Benchmarks/inference/runner", swiftSettings: testSwift),
 
         // Tests.
         .target(

@@ -77,7 +77,8 @@ internal import CInferenceKernels
             instructionSet: instructionSet)
     }
 
-    private init(
+    /// Prepares the model in `file`.
+    init(
         file: ModelBytes, limits: ModelLimits, instructionSet: InstructionSet?
     ) throws(ModelError) {
         let set: InstructionSet

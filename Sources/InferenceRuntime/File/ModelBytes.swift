@@ -58,6 +58,9 @@ struct ModelBytes: Sendable {
         count = filled
     }
 
+    /// Whether TensorFlow Lite's identifier, TFL3, is where it belongs.
+    var isTFLite: Bool { count >= 8 && (try? load(UInt32.self, at: 4)) == 0x334C_4654 }
+
     /// The same bytes, and zeros up to `count`.
     func copy(extendedTo count: Int) throws(ModelError) -> ModelBytes {
         let longer = try AlignedMemory(byteCount: count)

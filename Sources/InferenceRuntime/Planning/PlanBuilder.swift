@@ -289,7 +289,10 @@ internal import CInferenceKernels
     private mutating func constantLayout(_ tensor: Int) throws(ModelError) -> Layout {
         if graph.tensors[tensor].isVariable { return try makeStateLayout(tensor, initial: nil) }
         guard let bytes = graph.tensors[tensor].constant else {
-            preconditionFailure("the reader proved that every tensor is written before it is read")
+            // The reader proved that an operator names it as its output; not every kind writes one.
+            throw .invalidTensor(
+                name: graph.tensors[tensor].name, index: tensor,
+                reason: "the operator that it is an output of has none")
         }
         let layout = try makeLayout(
             tensor, flip: declaredFlip(tensor), border: Border(), first: -1)
