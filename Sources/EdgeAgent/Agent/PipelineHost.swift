@@ -12,7 +12,7 @@ final class PipelineHost: Sendable {
     let status: AgentStatus.Pipeline
     let metrics: PipelineMetrics
     let budgetMetrics: BudgetMetrics
-    let notices: NoticeBox
+    let notices: NoticeBox<PipelineNotice>
     /// What the saver works on.
     let state: PipelineState
     private let publishesLive: Bool
@@ -45,6 +45,7 @@ final class PipelineHost: Sendable {
         do throws(PipelineError) {
             let activated = try ModelActivation.activate(
                 plan.bundle, alarmRule: plan.alarmRule, limitNanoseconds: limit)
+            plan.bundle.releaseContents()
             logger.notice(
                 "model tested",
                 metadata: [
