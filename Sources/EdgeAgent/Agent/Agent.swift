@@ -82,6 +82,7 @@ package struct Agent: Sendable {
                         restart: plan.configuration.restart, outbox: outbox, saver: saver,
                         wallClock: wallClock, logger: logger))
             }
+            warnAboutRemoved(outbox)
             status.update { $0.pipelines = hosts.map(\.status) }
             outbox.setBirth(birth(status))
             do throws(OutboxError) {
@@ -95,6 +96,18 @@ package struct Agent: Sendable {
             for host in hosts { host.stop() }
             outbox.stop(deadlineNanoseconds: MonotonicClock.nanoseconds &+ 1_000_000_000)
             throw error
+        }
+    }
+
+    /// Whose topics nobody knows any more cannot be cleared from here.
+    private func warnAboutRemoved(_ outbox: OutboxService) {
+        let configured = Set(plan.pipelines.map(\.configuration.name))
+        let left = Dictionary(grouping: outbox.kept, by: \.scope)
+        for (name, alarms) in left.sorted(by: { $0.key < $1.key })
+        where !configured.contains(name) {
+            logger.warning(
+                "alarms of a pipeline that is no longer configured stay raised: clear their retained states",
+                metadata: ["pipeline": "\(name)", "alarms": "\(alarms.count)"])
         }
     }
 
