@@ -11,7 +11,7 @@ RELEASE := -c release --static-swift-stdlib -Xlinker --no-export-dynamic --no-co
 TEST_PYTHON := .build-python/bin/python
 MALLOC_COUNTER := .build-tests/malloc_counter.so
 
-.PHONY: help demo test check-allocations measure-footprint lint format build show-binary bench bench-inference bench-pipeline bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
+.PHONY: help demo test check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -23,6 +23,12 @@ demo: packages-demo build ## Simulated pumps, alerts on the terminal; DEMO_SECON
 test: packages-test build $(TEST_PYTHON) $(MALLOC_COUNTER) ## All tests, with real brokers on loopback
 	TEST_AGENT_BINARY="$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" EDGE_AGENT_PYTHON="$(CURDIR)/$(TEST_PYTHON)" \
 	  TEST_MALLOC_COUNTER="$(CURDIR)/$(MALLOC_COUNTER)" $(SWIFT) test --disable-xctest $(TEST_FLAGS)
+
+test-sanitized: packages-test ## The inference tests with address sanitizer (leaks left out: Foundation has one); TEST_FLAGS for others
+	ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize=address --scratch-path .build-asan --disable-xctest $(or $(TEST_FLAGS),--filter InferenceRuntimeTests)
+
+fuzz: packages-build ## Hostile model files under address sanitizer; FUZZ_SECONDS=600 for longer than 30 s each
+	@scripts/fuzz
 
 check-allocations: packages-demo build $(MALLOC_COUNTER) ## That a message allocates nothing, on the running release build
 	scripts/measure-footprint --check-allocations --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"

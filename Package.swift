@@ -29,6 +29,19 @@ let cxx: [CXXSetting] = [
     .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
 ]
 
+/// `make fuzz` sets it; other builds do without libFuzzer.
+let fuzzTargets: [Target] =
+    Context.environment["EDGE_AGENT_FUZZ"] == nil
+    ? []
+    : [
+        .target(
+            name: "FuzzTargets", dependencies: ["InferenceRuntime"], path: "Tests/Fuzz/Targets",
+            swiftSettings: testSwift),
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver", cSettings: c,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]),
+    ]
+
 let package = Package(
     name: "edge-agent",
     products: [
@@ -103,7 +116,7 @@ let package = Package(
         .testTarget(
             name: "EdgeAgentTests", dependencies: ["EdgeAgent", "TestSupport"],
             resources: [.copy("Fixtures")], swiftSettings: testSwift),
-    ],
+    ] + fuzzTargets,
     cLanguageStandard: .c11,
     cxxLanguageStandard: .cxx17
 )

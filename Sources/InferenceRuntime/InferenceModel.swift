@@ -37,7 +37,8 @@ public enum InferenceModel: Sendable {
             }
             self = .onnxRuntime(
                 try ONNXRuntimeModel(
-                    file, library: engines.onnxRuntimeLibrary, reason: "as the selection says",
+                    file, library: engines.onnxRuntimeLibrary,
+                    reason: "chosen by inference.engine or --engine",
                     limits: limits))
             return
         }
@@ -70,7 +71,7 @@ public enum InferenceModel: Sendable {
 
     /// The output that a model is run for: a classifier's probabilities and not its label. The
     /// first of floats, or of all when there is none.
-    public var mainOutput: Int { outputs.firstIndex { $0.elementType == .float32 } ?? 0 }
+    public var mainOutput: Int { outputs.main }
 
     public var engine: InferenceEngine {
         switch self {

@@ -12,7 +12,7 @@ public struct InferenceSession: ~Copyable {
     public let outputs: [TensorDescription]
     /// The output that the model is run for; see `InferenceModel`.
     public let mainOutput: Int
-    private let arena: AlignedMemory
+    let arena: AlignedMemory
     private let inputRanges: [Range<Int>]
     private let outputRanges: [Range<Int>]
     /// nil where our own kernels run.
@@ -52,14 +52,22 @@ public struct InferenceSession: ~Copyable {
 
     /// Runs the model once.
     ///
+    /// A debug build checks after each step of a plan that it wrote nothing behind a tensor, and
+    /// traps with the operator's and the tensor's names if it did.
+    ///
     /// - Returns: false when ONNX Runtime could not, and the outputs mean nothing; our own kernels
     ///   always can.
     @discardableResult
     public mutating func invoke() -> Bool {
         switch model {
         case .builtIn(let plan):
-            unsafe ik_run(
-                plan.steps, plan.stepCount, arena.base.assumingMemoryBound(to: UInt8.self))
+            #if DEBUG
+                let damage = invokeGuarded(plan)
+                precondition(damage == nil, damage?.description ?? "")
+            #else
+                unsafe ik_run(
+                    plan.steps, plan.stepCount, arena.base.assumingMemoryBound(to: UInt8.self))
+            #endif
             return true
         case .onnxRuntime: return binding?.run() ?? false
         }

@@ -79,6 +79,50 @@ struct ONNXRuntimeTests {
         }
     }
 
+    @Test("What our own runtime lacks in this form goes there, and a run that fails says so")
+    func failedRun() throws {
+        var writer = ONNXWriter()
+        writer.inputs = [("table", 1, [4]), ("places", 7, [2])]
+        writer.outputs = [("picked", 1, [2])]
+        writer.nodes = [
+            .init(operation: "Gather", inputs: ["table", "places"], outputs: ["picked"])
+        ]
+        let model = try Self.make(
+            writer.bytes, EngineSelection(.automatic, onnxRuntimeLibrary: ONNXRuntimeFile.path))
+        guard case .onnxRuntime(_, _, let reason) = model.engine else {
+            Issue.record("it runs on \(model.engine)")
+            return
+        }
+        #expect(reason.contains("operator Gather is not in edge-agent's own runtime"))
+        var session = try InferenceSession(model)
+        let table: [Float] = [0.5, 1.5, 2.5, 3.5]
+        table.withUnsafeBufferPointer { session.setInput($0) }
+        func places(_ values: [Int64]) {
+            session.withInput(1) { bytes in
+                values.withUnsafeBytes { bytes.copyMemory(from: $0) }
+            }
+        }
+        func picked() -> [Float] { session.withOutput { Array($0.bindMemory(to: Float.self)) } }
+        places([3, 1])
+        var hasRun = session.invoke()
+        #expect(hasRun)
+        #expect(picked() == [3.5, 1.5])
+        places([0, 1000])
+        hasRun = session.invoke()
+        #expect(!hasRun)
+        do throws(ModelError) {
+            try session.invokeThrowing()
+            Issue.record("a place that does not exist is taken")
+        } catch {
+            #expect(error.description.contains("out of"), "\(error)")
+        }
+        // And it goes on.
+        places([2, 2])
+        hasRun = session.invoke()
+        #expect(hasRun)
+        #expect(picked() == [2.5, 2.5])
+    }
+
     @Test("It is not given what is no ONNX model")
     func otherFormat() throws {
         let file = Fixtures.directory.appendingPathComponent("add.tflite")

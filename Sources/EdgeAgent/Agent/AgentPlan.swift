@@ -22,6 +22,9 @@ package struct AgentPlan: Sendable {
     let agent: String
     let uplink: MQTTEndpoint
     let statusTopic: String
+    /// Of the agent's own alerts about the outbox.
+    let outboxAlertTopic: TopicTemplate
+    let outboxStateTopic: TopicTemplate
     let pipelines: [PipelinePlan]
     let passwords: [String: [UInt8]]
     /// What is doubtful but works.
@@ -49,6 +52,12 @@ package struct AgentPlan: Sendable {
             agent: agent, role: "uplink", password: secrets.passwords[uplinkBroker.name])
         statusTopic = try Self.constant(
             "status.topic", configuration.status.topic, bindings: ["agent": agent])
+        outboxAlertTopic = try Self.template(
+            "status.alertsTopic", configuration.status.alertsTopic, ["agent": agent],
+            variables: [])
+        outboxStateTopic = try Self.template(
+            "status.stateTopic", configuration.status.stateTopic,
+            ["agent": agent, "subject": OutboxReporter.subject], variables: [])
         var pipelines: [PipelinePlan] = []
         var diagnostics = loaded.warnings + secrets.warnings
         for (index, pipeline) in configuration.pipelines.enumerated() {

@@ -12,7 +12,7 @@ final class PipelineHost: Sendable {
     let status: AgentStatus.Pipeline
     let metrics: PipelineMetrics
     let budgetMetrics: BudgetMetrics
-    let notices: NoticeBox
+    let notices: NoticeBox<PipelineNotice>
     /// What the saver works on.
     let state: PipelineState
     private let publishesLive: Bool
@@ -46,6 +46,7 @@ final class PipelineHost: Sendable {
             let activated = try ModelActivation.activate(
                 plan.bundle, alarmRule: plan.alarmRule, engines: plan.engines,
                 limitNanoseconds: limit)
+            plan.bundle.releaseContents()
             logger.notice(
                 "model tested",
                 metadata: [

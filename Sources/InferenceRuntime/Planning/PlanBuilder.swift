@@ -12,6 +12,8 @@ internal import CInferenceKernels
         var fill: UInt8?
         /// The file's bytes that it starts with; a constant operand.
         var constant: Range<Int>?
+        /// The tensor that it was made for; nil for a layer's own state. For messages.
+        var tensor: Int?
     }
 
     /// How a tensor is stored. The view's offset counts from the storage's start.
@@ -161,7 +163,8 @@ internal import CInferenceKernels
                 request: ArenaRequest(
                     byteCount: total.partialValue, first: isBordered ? -1 : first,
                     last: isBordered ? .max : first),
-                fill: isBordered ? UInt8(truncatingIfNeeded: zeroPoint) ^ flip : nil))
+                fill: isBordered ? UInt8(truncatingIfNeeded: zeroPoint) ^ flip : nil,
+                tensor: tensor))
         return Layout(storage: storages.count - 1, view: view, border: border)
     }
 
