@@ -85,16 +85,16 @@ struct RegistryHostileTests {
         "A server that sends a byte now and then is left after the stall timeout, and what came is kept"
     )
     func slowLoris() throws {
-        let bytes = [UInt8](repeating: 7, count: 100_000)
+        let bytes = [UInt8](repeating: 7, count: 200)
         let (_, registry) = try registry(bytes: bytes, stallTimeout: .seconds(1)) { request in
-            if request.headers["range"] == "bytes=50000-" {
+            if request.headers["range"] == "bytes=100-" {
                 return TestHTTPServer.Response(
-                    206, ["Content-Range": "bytes 50000-99999/100000"],
-                    body: Array(bytes[50_000...]))
+                    206, ["Content-Range": "bytes 100-199/200"],
+                    body: Array(bytes[100...]))
             }
             return .raw { connection in
-                connection.write(Array("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n".utf8))
-                connection.write(Array(bytes[..<50_000]))
+                connection.write(Array("HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n".utf8))
+                connection.write(Array(bytes[..<100]))
                 connection.waitForEnd()
             }
         }
