@@ -44,13 +44,15 @@ final class PipelineHost: Sendable {
         }
         do throws(PipelineError) {
             let activated = try ModelActivation.activate(
-                plan.bundle, alarmRule: plan.alarmRule, limitNanoseconds: limit)
+                plan.bundle, alarmRule: plan.alarmRule, engines: plan.engines,
+                limitNanoseconds: limit)
             plan.bundle.releaseContents()
             logger.notice(
                 "model tested",
                 metadata: [
                     "pipeline": "\(name)", "model": "\(manifest.name) \(manifest.version)",
                     "digest": "\(plan.bundle.digest)",
+                    "engine": "\(activated.model.engine)",
                     "p99Microseconds": "\(Double(activated.p99Nanoseconds) / 1000)",
                     "limitMicroseconds": "\(Double(limit) / 1000)",
                 ])

@@ -67,6 +67,8 @@ package final class Pipeline {
 
     // MARK: The turn
     var poll = PollSet(capacity: 8)
+    /// For a wait inside a turn, while `poll` is being served.
+    var roomPoll = PollSet(capacity: 1)
     /// When the bytes that this turn reads became readable, at the earliest.
     var readableAt: UInt64 = 0
     var turnWallNanoseconds: Int64 = 0

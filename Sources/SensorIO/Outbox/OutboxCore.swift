@@ -289,18 +289,26 @@ struct OutboxCore {
 
     /// Every record of the lane up to this one is durable or settled.
     ///
-    /// While the disk cannot be written, memory is what there is: then a record counts when it is there.
+    /// While the disk cannot be written, only a PUBACK counts. With no uplink either, memory is what there is:
+    /// then a record counts when it is there, so that readings do not stand still.
     mutating func durableSequence(lane: Int) -> UInt64 {
         while let first = lanes[lane].awaiting.first {
             if first.id == Self.keptMark {
                 if first.sequence > lanes[lane].keptDurable, !isDiskFailed { break }
-            } else if let entry = entries[first.id], !entry.isDurable, !isDiskFailed {
+            } else if !isDiskFailed || isConnected, isInMemoryOnly(first.id) {
                 break
             }
             lanes[lane].durableSequence = first.sequence
             lanes[lane].awaiting.removeFirst()
         }
         return lanes[lane].durableSequence
+    }
+
+    /// Whether a crash would lose a record: it is not on the disk, and either waits for its PUBACK or was refused
+    /// and is not in the quarantine yet.
+    private func isInMemoryOnly(_ id: Int64) -> Bool {
+        if let entry = entries[id] { return !entry.isDurable }
+        return refusals.contains { $0.record.id == id }
     }
 
     // MARK: Shared

@@ -1,3 +1,5 @@
+internal import InferenceRuntime
+
 extension Configuration: ConfigurationSection {
     static let keys = KeyTable<Configuration>([
         .section("agent", \.agent, "The agent itself"),
@@ -6,6 +8,7 @@ extension Configuration: ConfigurationSection {
             isRequired: true, maximumCount: 16),
         .section("sensors", \.sensors, "Where readings come from"),
         .section("uplink", \.uplink, "Where alerts, alarm states and status go"),
+        .section("inference", \.inference, "What runs the models"),
         .section("outbox", \.outbox, "How decided alerts are kept until a broker has them"),
         .section("restart", \.restart, "What a restart of the agent takes up"),
         .section("status", \.status, "The agent's own topics"),
@@ -55,6 +58,22 @@ extension UplinkConfiguration: ConfigurationSection {
             "broker", \.broker, .identifier("a name under brokers"),
             "The broker to which alerts, alarm states and status go",
             defaultText: "that of sensors.broker")
+    ])
+}
+
+extension InferenceConfiguration: ConfigurationSection {
+    static let keys = KeyTable<InferenceConfiguration>([
+        .scalar(
+            "engine", \.engine,
+            .choice([
+                "automatic": .automatic, "builtIn": .builtIn, "onnxRuntime": .onnxRuntime,
+            ]),
+            "The agent's own runtime, ONNX Runtime, or ONNX Runtime just for `.onnx` models that"
+                + " the agent's own cannot run"),
+        .optional(
+            "onnxRuntimeLibrary", \.onnxRuntimeLibrary, .path("a shared library"),
+            "ONNX Runtime's library, 1.14 or newer; it is opened only when a model needs it",
+            defaultText: "libonnxruntime.so in the usual places"),
     ])
 }
 
