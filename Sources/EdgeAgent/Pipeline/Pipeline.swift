@@ -62,6 +62,8 @@ package final class Pipeline {
     /// Of the bundle's name, and of its digest with the alarm rule.
     let nameHash: UInt64
     let modelHash: UInt64
+    /// The last alarm state that was given to the outbox, and when.
+    var keptAlarm = (sequence: UInt64(0), atNanoseconds: UInt64(0))
     var retiredAlarms: [RetiredAlarm] = []
     var retiredAgentAlerts: [RetiredAgentAlert] = []
 
@@ -238,6 +240,7 @@ package final class Pipeline {
         // A window that is still due may lead to a record.
         if bank.hasDueWindow { return true }
         let durable = lane.durableSequence
+        if isAlarmOnItsWay(durableSequence: durable) { return true }
         return lastKeptSequence > durable || (lastLiveSequence > durable && !inflight.isEmpty)
     }
 
