@@ -193,6 +193,21 @@ struct OutboxCore {
         if isDiskFailed { boundMemory() }
     }
 
+    /// Takes note of a live record whose PUBACK was there before the outbox looked at it, as were those of
+    /// all live records of its lane before it: there is nothing left to do about it.
+    mutating func acceptSettled(lane: Int, sequence: UInt64) {
+        counters.accepted += 1
+        counters.delivered += 1
+        counters.deliveredLive += 1
+        counters.sparedTheDisk += 1
+        if lanes[lane].awaiting.first == nil {
+            lanes[lane].durableSequence = sequence
+        } else {
+            // No entry has this id: when its turn comes it counts as settled.
+            lanes[lane].awaiting.append((sequence, -1))
+        }
+    }
+
     /// A producer had the PUBACK of a record that it published.
     mutating func acknowledgeLive(lane: Int, sequence: UInt64, now: UInt64) {
         guard let index = lanes[lane].live.firstIndex(where: { $0.sequence == sequence }) else {
