@@ -38,6 +38,11 @@ extension Pipeline {
             for index in 0..<count {
                 unsafe take(sample: index, key: key, topic: topic, since: start)
             }
+            if settings.onOverrun == .evaluate,
+                mustAwaitAcknowledgements || !lane.hasRoom(forBytes: roomBytes)
+            {
+                sensors.pauseReading()
+            }
         }
     }
 
@@ -71,7 +76,7 @@ extension Pipeline {
         case .incompleteRow: metrics.count(.incompleteRows)
         }
         // A bulk pipeline evaluates every window, so none may be replaced by a newer one.
-        if settings.onOverrun == .evaluate { evaluateDueWindows() }
+        if settings.onOverrun == .evaluate { evaluateDueWindows(awaits: false) }
     }
 
     private func captured(
