@@ -37,6 +37,9 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "When to end; without it, never.")
     var seconds: Double?
 
+    @Option(help: "What the timestamps count from, as in 2026-11-01T00:00:00Z; without it, now.")
+    var start: String?
+
     @Option(help: "A scenario; may be given several times.")
     var scenario: [String] = []
 
@@ -69,6 +72,9 @@ struct SimulateCommand: AsyncParsableCommand {
             throw ValidationError("--seconds must be above 0.")
         }
         guard (0...1).contains(qos) else { throw ValidationError("--qos must be 0 or 1.") }
+        if let start, PumpSimulation.startNanoseconds(start) == nil {
+            throw ValidationError("--start must be a time as in 2026-11-01T00:00:00Z.")
+        }
         _ = try faults()
     }
 
@@ -91,20 +97,22 @@ struct SimulateCommand: AsyncParsableCommand {
         var simulation = PumpSimulation(
             PumpSimulation.Settings(
                 assets: assets, rate: rate, seed: seed, seconds: seconds, faults: try faults(),
-                isFast: fast))
+                isFast: fast, startNanoseconds: start.flatMap(PumpSimulation.startNanoseconds)))
         if let host {
             let publisher = try PumpPublisher(
                 host: host, port: port, topic: topic, assets: assets, isAcknowledged: qos == 1)
-            try simulation.run { asset, milliseconds, reading in
+            try simulation.run(wait: publisher.wait) { asset, milliseconds, reading in
                 try publisher.publish(
                     PumpSimulation.message(reading, milliseconds: milliseconds), asset: asset)
                 return true
             }
-            publisher.stop()
+            try publisher.stop()
             return
         }
-        if csv { _ = write("asset," + SimulatedPump.channels.joined(separator: ",")) }
-        simulation.run { asset, milliseconds, reading in
+        if csv {
+            guard write("asset," + SimulatedPump.channels.joined(separator: ",")) else { return }
+        }
+        simulation.run(wait: PumpSimulation.sleep) { asset, milliseconds, reading in
             if csv {
                 return write(asset + "," + reading.values.map { "\($0)" }.joined(separator: ","))
             }

@@ -34,11 +34,14 @@ private final class OverloadRig {
             uplink: { _ in OutboxUplink(endpoint: uplink) }, onEvent: { _ in })
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let clock = WallClock()
+        let saver = try StateSaver(interval: .seconds(60), logger: logger)
+        let settings = plan.configuration
         slow = try PipelineHost(
-            plan.pipelines[0], agent: "box", outbox: outbox, wallClock: clock, logger: logger,
-            control: control, budgetAlert: policy)
+            plan.pipelines[0], agent: settings.agent, restart: settings.restart, outbox: outbox,
+            saver: saver, wallClock: clock, logger: logger, control: control, budgetAlert: policy)
         calm = try PipelineHost(
-            plan.pipelines[1], agent: "box", outbox: outbox, wallClock: clock, logger: logger)
+            plan.pipelines[1], agent: settings.agent, restart: settings.restart, outbox: outbox,
+            saver: saver, wallClock: clock, logger: logger)
         try outbox.start()
         try slow.start()
         try calm.start()

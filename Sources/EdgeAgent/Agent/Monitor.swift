@@ -9,6 +9,11 @@ struct Monitor: Service {
 
     let hosts: [PipelineHost]
     let outbox: OutboxService
+    /// What the outbox has to say.
+    let events: NoticeBox<OutboxEvent>
+    /// For what is said about the agent itself.
+    let lane: OutboxLane
+    let plan: AgentPlan
     let wallClock: WallClock
     let log: NoticeLog
     let notifier: SystemdNotifier
@@ -20,9 +25,15 @@ struct Monitor: Service {
         var ticks = 0
         var turns = hosts.map { _ in UInt64.max }
         var lastWatchdog: UInt64 = 0
+        var reporter = OutboxReporter(
+            box: events, log: log, lane: lane, wallClock: wallClock, agent: plan.agent,
+            boot: outbox.boot.number, alertTopic: plan.outboxAlertTopic,
+            stateTopic: plan.outboxStateTopic)
+        var dropped = hosts.map { _ in UInt64(0) }
         await withGracefulShutdownHandler {
             while !Task.isCancelled, !Task.isShuttingDownGracefully {
-                writeNotices()
+                writeNotices(&dropped)
+                reporter.report(now: MonotonicClock.nanoseconds)
                 if ticks % 5 == 0 { wallClock.refresh() }
                 ticks += 1
                 if !isReady {
@@ -37,14 +48,21 @@ struct Monitor: Service {
                     break
                 }
             }
-            writeNotices()
+            // The pipelines have ended before: this is all that they had to say.
+            writeNotices(&dropped)
+            reporter.report(now: MonotonicClock.nanoseconds)
         } onGracefulShutdown: {
         }
     }
 
-    private func writeNotices() {
-        for host in hosts {
-            for notice in host.notices.take().notices { log.write(notice, pipeline: host.name) }
+    private func writeNotices(_ dropped: inout [UInt64]) {
+        for (index, host) in hosts.enumerated() {
+            let taken = host.notices.take()
+            for notice in taken.notices { log.write(notice, pipeline: host.name) }
+            if taken.dropped > dropped[index] {
+                log.writeNotShown(taken.dropped - dropped[index], of: host.name)
+                dropped[index] = taken.dropped
+            }
         }
     }
 

@@ -5,6 +5,9 @@
 package final class EventModel: Sendable {
     /// The model's object: name, version, digest.
     let model: [UInt8]
+    /// Tell the bundle, and this version of it, from others.
+    package let nameHash: UInt64
+    package let digestHash: UInt64
     private let texts: [UInt8]
     private let labels: [Range<Int>]
     private let channels: [Range<Int>]
@@ -21,6 +24,8 @@ package final class EventModel: Sendable {
     package init(
         name: String, version: String, digest: String, labels: [String], channels: [String]
     ) {
+        nameHash = StateHash.of(name)
+        digestHash = StateHash.of(digest)
         var writer = JSONWriter(growingTo: .max)
         writer.beginObject()
         writer.key("name")

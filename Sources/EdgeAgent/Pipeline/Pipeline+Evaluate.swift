@@ -12,7 +12,8 @@ extension Pipeline {
     func evaluateDueWindows(awaits: Bool = true) {
         let start = MonotonicClock.nanoseconds
         let limit = settings.budgetNanoseconds / 2
-        while lane.hasRoom(forBytes: roomBytes), !(awaits && mustAwaitAcknowledgements),
+        while !hasRetired, lane.hasRoom(forBytes: roomBytes),
+            !(awaits && mustAwaitAcknowledgements),
             let due = bank.nextDue()
         {
             evaluate(due)

@@ -63,11 +63,8 @@ package final class PumpPublisher {
             case .sent:
                 session.flush()
                 return turn(until: 0)
-            case .windowFull: turn(until: nil)
-            case .notConnected:
-                throw .broker(
-                    name: "--host", endpoint: "\(session.endpoint)",
-                    .connectionLost(errorNumber: 0, text: nil))
+            case .windowFull: turn(until: session.nextDeadlineNanoseconds)
+            case .notConnected: throw lost()
             case .tooLarge(let bytes, _):
                 throw .broker(
                     name: "--host", endpoint: "\(session.endpoint)",
@@ -78,12 +75,31 @@ package final class PumpPublisher {
         }
     }
 
+    /// Waits until a time of `MonotonicClock` and keeps the connection alive meanwhile.
+    ///
+    /// - Throws: `AgentError.broker` when the connection is lost.
+    package func wait(until deadline: UInt64) throws(AgentError) {
+        while MonotonicClock.nanoseconds < deadline {
+            turn(until: min(deadline, session.nextDeadlineNanoseconds ?? deadline))
+            guard session.isReady else { throw lost() }
+        }
+    }
+
+    private func lost() -> AgentError {
+        var reason = MQTTError.connectionLost(errorNumber: 0, text: nil)
+        if case .disconnected(let error, _) = session.state { reason = error }
+        return .broker(name: "--host", endpoint: "\(session.endpoint)", reason)
+    }
+
     /// Waits for the last PUBACKs and disconnects. Blocks, for two seconds at most.
-    package func stop() {
+    ///
+    /// - Throws: `AgentError.broker` when the connection was lost, and readings with it.
+    package func stop() throws(AgentError) {
         let deadline = MonotonicClock.nanoseconds &+ 2_000_000_000
         while session.inFlightCount > 0, MonotonicClock.nanoseconds < deadline {
             turn(until: deadline)
         }
+        guard session.isReady else { throw lost() }
         session.stop()
     }
 

@@ -13,10 +13,12 @@ package struct PumpSimulation {
         package var faults: [PumpFault]
         /// Whether to go as fast as it can instead of in real time.
         package var isFast: Bool
+        /// What the timestamps count from, nanoseconds since 1970. Nil: now.
+        package var startNanoseconds: Int64?
 
         package init(
             assets: Int, rate: Double, seed: UInt64, seconds: Double?, faults: [PumpFault],
-            isFast: Bool
+            isFast: Bool, startNanoseconds: Int64? = nil
         ) {
             self.assets = assets
             self.rate = rate
@@ -24,6 +26,7 @@ package struct PumpSimulation {
             self.seconds = seconds
             self.faults = faults
             self.isFast = isFast
+            self.startNanoseconds = startNanoseconds
         }
     }
 
@@ -43,12 +46,15 @@ package struct PumpSimulation {
 
     /// Gives each reading to `body`; blocks until the simulation or `body` ends it.
     ///
-    /// - Parameter body: asset's name, time in milliseconds since 1970, reading; false ends.
+    /// - Parameters:
+    ///   - wait: returns at a time of `MonotonicClock`; whoever has a connection serves it meanwhile.
+    ///   - body: asset's name, time in milliseconds since 1970, reading; false ends.
     package mutating func run(
+        wait: (UInt64) throws -> Void,
         _ body: (String, Int64, SimulatedPump.Reading) throws -> Bool
     ) rethrows {
         let names = pumps.indices.map(Self.name)
-        let startWall = WallClock.nanoseconds
+        let startWall = settings.startNanoseconds ?? WallClock.nanoseconds
         let start = MonotonicClock.nanoseconds
         let period = 1e9 / settings.rate
         var round: UInt64 = 0
@@ -57,7 +63,7 @@ package struct PumpSimulation {
             if let seconds = settings.seconds, elapsed >= seconds * 1e9 { return }
             for index in pumps.indices {
                 let due = elapsed + period * Double(index) / Double(pumps.count)
-                if !settings.isFast { Self.sleep(until: start &+ UInt64(due)) }
+                if !settings.isFast { try wait(start &+ UInt64(due)) }
                 let milliseconds = (startWall &+ Int64(due)) / 1_000_000
                 guard try body(names[index], milliseconds, pumps[index].nextReading()) else {
                     return
@@ -65,6 +71,12 @@ package struct PumpSimulation {
             }
             round += 1
         }
+    }
+
+    /// Reads a date-time of RFC 3339: nanoseconds since 1970, or nil.
+    package static func startNanoseconds(_ text: String) -> Int64? {
+        var text = text
+        return text.withUTF8 { unsafe RFC3339Timestamp.nanoseconds(.init($0)) }
     }
 
     /// A reading as the JSON object that goes on the wire.
@@ -101,7 +113,8 @@ package struct PumpSimulation {
         return json.copyBytes()
     }
 
-    private static func sleep(until deadline: UInt64) {
+    /// Waits without doing anything else.
+    package static func sleep(until deadline: UInt64) {
         let now = MonotonicClock.nanoseconds
         guard deadline > now else { return }
         var poll = PollSet(capacity: 1)

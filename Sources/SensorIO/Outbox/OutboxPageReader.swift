@@ -12,13 +12,17 @@ final class OutboxPageReader {
         case record(OutboxRecord)
         case quarantined(OutboxRecord, reason: UInt8)
         case boot(Int64, [Int64])
+        case kept(OutboxKept)
     }
 
     private let file: SalvageFile?
     private let log: OutboxLogReader?
     private let pageBytes: Int
     private let usableBytes: Int
+    private let storedPages: Int
     private let pageCount: Int
+    /// The pages that are only in the log: behind the file's end.
+    private let logPages: [Int]
     private let free: Set<Int>
 
     /// Opens the file and its log; nil if there is neither.
@@ -32,14 +36,17 @@ final class OutboxPageReader {
         pageBytes = log?.pageBytes ?? (isPlausible ? stated : 4096)
         // The reserved bytes at a page's end; ours has none.
         usableBytes = pageBytes
-        let stored = (file?.count ?? 0) / pageBytes
-        pageCount = max(stored, log?.pages.keys.max() ?? 0)
+        let storedPages = (file?.count ?? 0) / pageBytes
+        self.storedPages = storedPages
+        logPages = (log?.pages.keys.filter { $0 > storedPages } ?? []).sorted()
+        pageCount = max(storedPages, logPages.last ?? 0)
         free = Self.freePages(file: file, log: log, pageBytes: pageBytes, pageCount: pageCount)
     }
 
     /// The numbers of the pages that may hold rows.
     var tablePages: [Int] {
-        pageCount > 0 ? (1...pageCount).filter { !free.contains($0) } : []
+        // Not every number up to `pageCount`: a damaged log may name page 2^28.
+        (Array(1..<storedPages + 1) + logPages).filter { !free.contains($0) }
     }
 
     private static func page(
@@ -141,6 +148,14 @@ final class OutboxPageReader {
             if case .integer(let value) = values[index] { value } else { nil }
         }
         switch values.count {
+        case 5:
+            guard case .bytes(let scope) = values[1], case .bytes(let key) = values[2],
+                case .bytes(let bytes) = values[3], let checksum = number(4)
+            else { return nil }
+            return OutboxStore.kept(
+                number: rowid, scope: Array(payload[scope]), key: Array(payload[key]),
+                bytes: Array(payload[bytes]), checksum: checksum
+            ).map { .kept($0) }
         case 6:
             let numbers = (1..<6).compactMap(number)
             guard numbers.count == 5, rowid > 0, rowid <= 1 << 60 else { return nil }

@@ -14,7 +14,14 @@ final class OutboxWorker {
     private let offline: OutboxStatusMessage?
 
     var core: OutboxCore
-    var store: OutboxStore?
+    var store: OutboxStore? {
+        willSet {
+            if let store, newValue !== store { writtenBefore &+= store.bytesWritten }
+        }
+    }
+    /// Through stores that are closed.
+    private var writtenBefore: UInt64 = 0
+    var writeBudget: OutboxWriteBudget
     var clock: OutboxClock
     /// Whether a database has ever been open in this boot, so that identifiers fit it.
     var hasOpened: Bool
@@ -42,6 +49,10 @@ final class OutboxWorker {
     var drainRate = 0.0
     var quarantined = 0
 
+    // In OutboxWorker+Disk.
+    var salvages = 0
+    var salvagedAt: UInt64 = 0
+
     init(
         configuration: OutboxConfiguration, boot: UInt64, opening: OutboxOpening?,
         now: OutboxClockReading, lock: OutboxLock, session: MQTTSession, shared: OutboxShared,
@@ -54,6 +65,7 @@ final class OutboxWorker {
         self.offline = offline
         self.onEvent = onEvent
         self.opening = opening
+        writeBudget = OutboxWriteBudget(budgetBytes: configuration.writeBudgetBytes)
         store = opening?.store
         clock = opening?.start.clock ?? OutboxClock(last: nil, now: now)
         hasOpened = opening != nil
@@ -158,13 +170,11 @@ final class OutboxWorker {
 
     // MARK: Lanes
 
-    /// Takes everything that is in the lanes.
     func readLanes() {
         for (index, lane) in lanes.enumerated() where !lane.ring.isEmpty {
             lastActivity = now
             // The usual case by far: published and acknowledged before anyone looked here.
-            var settled = lane.ring.acknowledgedCount(
-                after: core.lanes[index].live.lazy.map(\.sequence))
+            var settled = lane.ring.acknowledgedCount(after: core.liveSequences(lane: index))
             lane.ring.read(
                 limit: .max,
                 beforeRelease: {
@@ -180,6 +190,10 @@ final class OutboxWorker {
                         unsafe core.accept(
                             lane: index, header: header, topic: topic, payload: payload,
                             isLive: isLive, now: now, elapsed: elapsed)
+                    case .keep(let sequence, let key, let bytes):
+                        let kept = unsafe OutboxKept(
+                            scope: lane.name, key: Array(key), bytes: Array(bytes))
+                        core.keep(lane: index, sequence: sequence, kept: kept, now: now)
                     case .acknowledged(let sequence):
                         core.acknowledgeLive(lane: index, sequence: sequence, now: now)
                     case .rejected(let sequence, let code):
@@ -241,7 +255,8 @@ final class OutboxWorker {
                 topic: base.assumingMemoryBound(to: CChar.self),
                 payload: UnsafeRawBufferPointer(rebasing: bytes[(record.topicCount + 1)...]),
                 qualityOfService: .atLeastOnce, isRetained: record.header.isRetained,
-                contentType: record.header.contentType)
+                contentType: record.header.contentType,
+                messageExpirySeconds: core.remainingSeconds(of: record, elapsed: elapsed))
         }
         switch outcome {
         case .sent(let identifier): core.sent(record.id, messageIdentifier: identifier)
@@ -300,6 +315,9 @@ final class OutboxWorker {
         }
         if case .sent(let identifier) = outcome { statusIdentifier = identifier }
     }
+
+    /// Bytes that this process has written to the disk: log and write-back.
+    var bytesWritten: UInt64 { writtenBefore &+ (store?.bytesWritten ?? 0) }
 
     func report(_ event: OutboxEvent) {
         if case .quarantined = event { quarantined += 1 }
