@@ -13,7 +13,7 @@ FACTOR = 10
 ASSETS = 1000
 DESCRIPTION = {
     "name": "bench-slow", "version": "1.0.0", "release": 1, "summary": "As wide as it has to be to be slow", "runtime": "tflite",
-    "inputs": {"channels": [{"name": name} for name in "abcd"], "window": 8, "hop": 1, "features": "raw"},
+    "inputs": {"channels": [{"name": name} for name in "abcd"], "window": 1, "hop": 1, "features": "raw"},
     "output": {"kind": "reconstructionError"},
     "fallback": {"feature": "a[0]", "above": 5.0, "clear": 3.0, "severity": "warning"},
 }
@@ -88,7 +88,7 @@ def measure(bench, seconds):
                    and '"slow"' in line)
 
     slow_topics, calm_topics = "edge/bench/predictions/slow/#", "edge/bench/alerts/calm/#"
-    sustainable = last_line(start(0, 3, slow_topics, "slow", "steady", 10, 0, window=4))["rate"]
+    sustainable = last_line(start(0, 3, slow_topics, "slow", "steady", 10, 0, window=8))["rate"]
     before = last_line(start(50, 4, calm_topics, "calm", "flip", 5, 1))
     watch = Watch(agent.pid)
     watch.start()
