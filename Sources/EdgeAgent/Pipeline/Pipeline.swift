@@ -215,6 +215,7 @@ package final class Pipeline {
             sensors.holdsWrites = true
             sensors.service(poll, nowNanoseconds: now)
             noteRead()
+            readBacklog(since: now)
             evaluateDueWindows()
         }
         metrics.set(.sensorsConnected, sensors.isReady ? 1 : 0)
@@ -237,6 +238,20 @@ package final class Pipeline {
         }
         readableAt = readableClock.readableAt(
             waitBegan: before, waitEnded: now, position: position, age: age)
+    }
+
+    /// Reads on while more is there, for half the budget at most: what is evaluated has to be the newest.
+    private func readBacklog(since start: UInt64) {
+        guard settings.onOverrun != .evaluate else { return }
+        var now = MonotonicClock.nanoseconds
+        while !sensors.hasReadAll, lane.hasRoom(forBytes: roomBytes),
+            now &- start < settings.budgetNanoseconds / 2
+        {
+            noteReadable(since: now, now: now)
+            sensors.service(poll, nowNanoseconds: now)
+            noteRead()
+            now = MonotonicClock.nanoseconds
+        }
     }
 
     private func noteRead() {
@@ -314,7 +329,7 @@ package final class Pipeline {
 
     private func stop() {
         // What was read and is due is decided first; its readings are acknowledged below.
-        evaluateDueWindows()
+        evaluateDueWindows(awaits: false)
         // What is in flight gets a moment for its PUBACK; what does not come is the outbox's.
         var deadline = MonotonicClock.nanoseconds &+ 200_000_000
         while let alertSession, !inflight.isEmpty, MonotonicClock.nanoseconds < deadline {
