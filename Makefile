@@ -11,7 +11,7 @@ RELEASE := -c release --static-swift-stdlib -Xlinker --no-export-dynamic --no-co
 TEST_PYTHON := .build-python/bin/python
 MALLOC_COUNTER := .build-tests/malloc_counter.so
 
-.PHONY: help demo test check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
+.PHONY: help demo test check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -48,13 +48,16 @@ build: packages-build ## The release build of edge-agent
 show-binary:
 	@echo "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
 
-bench: bench-inference bench-pipeline bench-skab ## All benchmarks; each skips with a reason what cannot run here
+bench: bench-inference bench-pipeline bench-scale bench-skab ## All benchmarks; each skips with a reason what cannot run here
 
 bench-inference: packages-build ## Against the best inference libraries
 	@if [ -x Benchmarks/inference/run ]; then Benchmarks/inference/run; else echo "bench-inference: skipped, there is none yet"; fi
 
-bench-pipeline: packages-demo build ## Latency and throughput against a C relay
-	@if [ -x Benchmarks/pipeline/run ]; then Benchmarks/pipeline/run; else echo "bench-pipeline: skipped, there is none yet"; fi
+bench-pipeline: packages-demo build ## End to end against a C relay and Python pipelines; QUICK=1 takes two minutes
+	Benchmarks/pipeline/run --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(QUICK),--quick)
+
+bench-scale: packages-demo build ## Memory and latency against the number of assets and pipelines
+	Benchmarks/pipeline/scale --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(QUICK),--quick)
 
 bench-skab: packages-demo build ## Detection on real sensor data
 	@Benchmarks/skab/run
