@@ -10,7 +10,7 @@ RELEASE := -c release --static-swift-stdlib -Xlinker --no-export-dynamic --no-co
 TEST_PYTHON := .build-python/bin/python
 MALLOC_COUNTER := .build-tests/malloc_counter.so
 
-.PHONY: help demo test check-allocations measure-footprint lint format build bench bench-inference bench-pipeline bench-skab install clean packages-build packages-demo packages-test
+.PHONY: help demo test faults soak check-allocations measure-footprint lint format build bench bench-inference bench-pipeline bench-skab install clean packages-build packages-demo packages-test
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -22,6 +22,14 @@ demo: packages-demo build ## Simulated pumps, alerts on the terminal; DEMO_SECON
 test: packages-test build $(TEST_PYTHON) $(MALLOC_COUNTER) ## All tests, with real brokers on loopback
 	TEST_AGENT_BINARY="$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" EDGE_AGENT_PYTHON="$(CURDIR)/$(TEST_PYTHON)" \
 	  TEST_MALLOC_COUNTER="$(CURDIR)/$(MALLOC_COUNTER)" $(SWIFT) test --disable-xctest $(TEST_FLAGS)
+
+faults: packages-demo build ## Kills, cuts and damages at random instants, nothing may be lost; LONG=1, FAULTS="--seed 7 --only power-cut --count 20"
+	@python3 scripts/faults/selftest.py
+	@python3 scripts/faults/faults.py --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(LONG),--long) $(FAULTS)
+
+SOAK_SECONDS ?= 3600
+soak: packages-demo build ## 2 000 readings a second, a fault a minute, for SOAK_SECONDS (3600): nothing lost, memory flat
+	@python3 scripts/faults/faults.py --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" --soak --seconds $(SOAK_SECONDS) --rate 2000 --assets 98 $(FAULTS)
 
 check-allocations: packages-demo build $(MALLOC_COUNTER) ## That a message allocates nothing, on the running release build
 	scripts/measure-footprint --check-allocations --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
