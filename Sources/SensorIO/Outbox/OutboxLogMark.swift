@@ -74,7 +74,7 @@ final class OutboxLogMark {
     func committed(frames: Int) {
         let frames = UInt32(clamping: frames)
         // Fewer than before: the log began anew, with other salts.
-        if content.salts.isEmpty || frames <= content.frames { content.salts = readSalts() }
+        if content.frames == 0 || frames <= content.frames { content.salts = readSalts() }
         content.frames = content.salts.isEmpty ? 0 : frames
         write()
     }
