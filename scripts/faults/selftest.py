@@ -15,7 +15,7 @@ import readings
 
 def event(number, phase, sequence, boot=1, transition=None):
     total = number + (readings.RAISED if readings.is_raised(phase) else 0)
-    data = {"score": total / 4096}
+    data = {"score": total / readings.UNITS}
     if transition:
         data["transition"] = transition
     return json.dumps({"id": f"box/{boot}/{sequence}", "data": data}).encode()
@@ -136,7 +136,7 @@ class PowerCutTests(unittest.TestCase):
 
 class ReadingTests(unittest.TestCase):
     def test_the_score_of_each_reading_gives_its_number_back(self):
-        for number in (1, 2, 39, 16383, 16384, 16385, 40000):
+        for number in (1, 2, 39, 16384, 262143, 262144, 262145, 300000):
             for phase in (0, 1):
                 values = json.loads(readings.payload(number, phase))
                 score = sum(values[channel] ** 2 for channel in "abcd") / 4
