@@ -4,8 +4,11 @@ import TestSupport
 /// The built `edge-agent` on a configuration of the test's, with a state directory of its own.
 final class TestAgent {
     /// The bundle whose score is the mean square of the reading: 1 is normal, 8 is an alarm.
-    static var levelBundle: String {
-        Bundle.module.resourceURL!.appendingPathComponent("Fixtures/level/bundle").path
+    static var levelBundle: String { fixture("level/bundle") }
+
+    /// The path of a fixture.
+    static func fixture(_ name: String) -> String {
+        Bundle.module.resourceURL!.appendingPathComponent("Fixtures/\(name)").path
     }
 
     let directory: TemporaryDirectory

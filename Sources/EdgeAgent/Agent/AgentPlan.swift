@@ -1,3 +1,4 @@
+internal import InferenceRuntime
 internal import SensorIO
 
 /// What an agent is made of, worked out from the configuration before anything is started.
@@ -7,6 +8,7 @@ package struct AgentPlan: Sendable {
         var configuration: PipelineConfiguration
         var bundle: ModelBundle
         var alarmRule: AlarmRule?
+        var engines: EngineSelection
         var filters: [TopicFilter]
         var keys: [TopicKey]
         var channelCaptures: [Int?]
@@ -20,6 +22,9 @@ package struct AgentPlan: Sendable {
     let agent: String
     let uplink: MQTTEndpoint
     let statusTopic: String
+    /// Of the agent's own alerts about the outbox.
+    let outboxAlertTopic: TopicTemplate
+    let outboxStateTopic: TopicTemplate
     let pipelines: [PipelinePlan]
     let passwords: [String: [UInt8]]
     /// What is doubtful but works.
@@ -47,6 +52,12 @@ package struct AgentPlan: Sendable {
             agent: agent, role: "uplink", password: secrets.passwords[uplinkBroker.name])
         statusTopic = try Self.constant(
             "status.topic", configuration.status.topic, bindings: ["agent": agent])
+        outboxAlertTopic = try Self.template(
+            "status.alertsTopic", configuration.status.alertsTopic, ["agent": agent],
+            variables: [])
+        outboxStateTopic = try Self.template(
+            "status.stateTopic", configuration.status.stateTopic,
+            ["agent": agent, "subject": OutboxReporter.subject], variables: [])
         var pipelines: [PipelinePlan] = []
         var diagnostics = loaded.warnings + secrets.warnings
         for (index, pipeline) in configuration.pipelines.enumerated() {
@@ -111,8 +122,9 @@ package struct AgentPlan: Sendable {
             alerts = endpoint
         }
         return PipelinePlan(
-            configuration: pipeline, bundle: bundle, alarmRule: rule, filters: pipeline.topics,
-            keys: keys, channelCaptures: captures,
+            configuration: pipeline, bundle: bundle, alarmRule: rule,
+            engines: configuration.inference.engines, filters: pipeline.topics, keys: keys,
+            channelCaptures: captures,
             sensors: broker.endpoint(agent: agent, role: "\(name)-sensors", password: password),
             alerts: alerts, topics: try topics(pipeline, configuration, agent: agent))
     }

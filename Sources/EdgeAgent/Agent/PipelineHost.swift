@@ -12,7 +12,7 @@ final class PipelineHost: Sendable {
     let status: AgentStatus.Pipeline
     let metrics: PipelineMetrics
     let budgetMetrics: BudgetMetrics
-    let notices: NoticeBox
+    let notices: NoticeBox<PipelineNotice>
     /// What the saver works on.
     let state: PipelineState
     private let publishesLive: Bool
@@ -44,12 +44,15 @@ final class PipelineHost: Sendable {
         }
         do throws(PipelineError) {
             let activated = try ModelActivation.activate(
-                plan.bundle, alarmRule: plan.alarmRule, limitNanoseconds: limit)
+                plan.bundle, alarmRule: plan.alarmRule, engines: plan.engines,
+                limitNanoseconds: limit)
+            plan.bundle.releaseContents()
             logger.notice(
                 "model tested",
                 metadata: [
                     "pipeline": "\(name)", "model": "\(manifest.name) \(manifest.version)",
                     "digest": "\(plan.bundle.digest)",
+                    "engine": "\(activated.model.engine)",
                     "p99Microseconds": "\(Double(activated.p99Nanoseconds) / 1000)",
                     "limitMicroseconds": "\(Double(limit) / 1000)",
                 ])

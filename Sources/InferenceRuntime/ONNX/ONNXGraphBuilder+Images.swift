@@ -92,13 +92,12 @@ extension ONNXGraphBuilder {
             let rounding = try reader.string("nearest_mode") ?? "round_prefer_floor"
             let isFloor = coordinates == "asymmetric" && rounding == "floor"
             // Halves are rounded otherwise here; where there is none, the answer is the same.
-            let hasTies = (2...3).contains { axis in
-                (0..<output[axis]).contains {
-                    ((2 * $0 + 1) * value.shape[axis]) % (2 * output[axis]) == 0
-                }
+            let hasTies = (2...3).contains {
+                meetsHalfWay(from: value.shape[$0], to: output[$0])
             }
             guard isFloor || isHalf && rounding.hasPrefix("round_prefer") && !hasTies else {
-                throw reader.unsupported("nearest by '\(rounding)' of '\(coordinates)'")
+                try lowerNearest(context, value, output, coordinates, rounding)
+                return
             }
         }
         let image = try channelsLast(value, context.name)
@@ -112,4 +111,40 @@ extension ONNXGraphBuilder {
             name: context.output(0) ?? "", type: value.elementType,
             quantization: tensors[x].quantization)
     }
+
+    /// The nearest pixel by any rule: rows, then columns are picked by number.
+    private mutating func lowerNearest(
+        _ context: Context, _ value: Value, _ output: [Int], _ coordinates: String,
+        _ rounding: String
+    ) throws(ModelError) {
+        let round: (Float) -> Float
+        switch rounding {
+        case "round_prefer_floor": round = { ($0 - 0.5).rounded(.up) }
+        case "round_prefer_ceil": round = { ($0 + 0.5).rounded(.down) }
+        case "floor": round = { $0.rounded(.down) }
+        case "ceil": round = { $0.rounded(.up) }
+        default: throw context.reader.unsupported("nearest by '\(rounding)'")
+        }
+        let x = try tensor(context, 0)
+        try emitGathered(context, x, output) { axis, place in
+            let (from, to) = (Float(value.shape[axis]), Float(output[axis]))
+            let real: Float =
+                switch coordinates {
+                case "align_corners": to == 1 ? 0 : Float(place) * (from - 1) / (to - 1)
+                case "asymmetric": Float(place) * from / to
+                default: (Float(place) + 0.5) * from / to - 0.5
+                }
+            return Int(min(max(round(real), 0), from - 1))
+        }
+    }
+}
+
+/// Whether the center of one of `outputs` elements lies half way between two of `inputs`: whether
+/// (2k + 1) · inputs is a multiple of 2 · outputs for some k below `outputs`.
+///
+/// In lowest terms the first is even and the second odd, and then k = (that − 1) / 2 is one. The
+/// numbers come from the file: no loop over them.
+private func meetsHalfWay(from inputs: Int, to outputs: Int) -> Bool {
+    let common = min(inputs.trailingZeroBitCount, outputs.trailingZeroBitCount)
+    return inputs >> common & 1 == 0 && outputs >> common & 1 == 1
 }

@@ -1,3 +1,5 @@
+internal import InferenceRuntime
+
 extension Configuration: ConfigurationSection {
     static let keys = KeyTable<Configuration>([
         .section("agent", \.agent, "The agent itself"),
@@ -6,6 +8,7 @@ extension Configuration: ConfigurationSection {
             isRequired: true, maximumCount: 16),
         .section("sensors", \.sensors, "Where readings come from"),
         .section("uplink", \.uplink, "Where alerts, alarm states and status go"),
+        .section("inference", \.inference, "What runs the models"),
         .section("outbox", \.outbox, "How decided alerts are kept until a broker has them"),
         .section("restart", \.restart, "What a restart of the agent takes up"),
         .section("status", \.status, "The agent's own topics"),
@@ -58,6 +61,22 @@ extension UplinkConfiguration: ConfigurationSection {
     ])
 }
 
+extension InferenceConfiguration: ConfigurationSection {
+    static let keys = KeyTable<InferenceConfiguration>([
+        .scalar(
+            "engine", \.engine,
+            .choice([
+                "automatic": .automatic, "builtIn": .builtIn, "onnxRuntime": .onnxRuntime,
+            ]),
+            "The agent's own runtime, ONNX Runtime, or ONNX Runtime just for `.onnx` models that"
+                + " the agent's own cannot run"),
+        .optional(
+            "onnxRuntimeLibrary", \.onnxRuntimeLibrary, .path("a shared library"),
+            "ONNX Runtime's library, 1.14 or newer; it is opened only when a model needs it",
+            defaultText: "libonnxruntime.so in the usual places"),
+    ])
+}
+
 extension OutboxSettings: ConfigurationSection {
     static let keys = KeyTable<OutboxSettings>([
         .scalar(
@@ -84,6 +103,10 @@ extension OutboxSettings: ConfigurationSection {
         .scalar(
             "maximumQuarantined", \.maximumQuarantined, .integer(0...1_000_000, unit: "records"),
             "How many records that the broker refused are kept for inspection"),
+        .scalar(
+            "writeBudget", \.writeBudgetBytes, .size((1 << 20)...(1 << 44)),
+            "How much the outbox may write to the disk in a day before it raises "
+                + "outbox-write-budget-exceeded; nothing is given up for it"),
     ])
 }
 
