@@ -107,7 +107,9 @@ struct OutboxLogMarkTests {
         let opening = try OutboxOpening(configuration: configuration, now: .now())
         #expect(opening.events.isEmpty)
         // After a clean end the note names the new log as well.
+        _ = try opening.store.write(OutboxBatch(inserts: [OutboxFixture.record(3, topic: "t")]))
         let mark = try #require(OutboxLogMark.read(path: path))
+        #expect(mark.frames > 0)
         #expect(mark.salts == OutboxLogReader(path: path + "-wal")?.salts)
     }
 

@@ -53,6 +53,11 @@ extension OutboxStore {
                     + " (SELECT number FROM boot ORDER BY number DESC LIMIT 16)")
         }
         self.mark.note(boot: number)
+        // What an earlier process left in the log may be in the kernel's memory only, for ever, if a
+        // synchronisation of it failed; what is appended would be lost with it at a power cut. So it is written anew,
+        // into the database. It also keeps the log of a process that is killed again and again from
+        // growing. A disk without room for it is no reason to fail.
+        try? checkpoint(truncate: true)
         return Start(bootNumber: number, clock: clock)
     }
 
