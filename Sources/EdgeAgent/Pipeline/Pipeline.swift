@@ -199,12 +199,13 @@ package final class Pipeline {
         // Without room for what an evaluation may decide, nothing is read: the broker keeps it.
         let hasRoom = lane.hasRoom(forBytes: roomBytes)
         noteLane(isBehind: !hasRoom)
-        let mayRead = hasRoom && !mustAwaitAcknowledgements
+        let mayEvaluate = hasRoom && !mustAwaitAcknowledgements
+        let mayRead = mayEvaluate && !mustCatchUp
         if mayRead { sensors.appendPollDescriptors(to: &poll) }
         alertSession?.appendPollDescriptors(to: &poll)
         let before = MonotonicClock.nanoseconds
         poll.wait(
-            deadlineNanoseconds: bank.hasDueWindow && mayRead
+            deadlineNanoseconds: bank.hasDueWindow && mayEvaluate
                 ? 0 : nextDeadline(before, mayRead: mayRead))
         let now = MonotonicClock.nanoseconds
         if mayRead { noteReadable(since: before, now: now) }
@@ -218,8 +219,8 @@ package final class Pipeline {
             sensors.service(poll, nowNanoseconds: now)
             noteRead()
             readBacklog(since: now)
-            evaluateDueWindows()
         }
+        if mayEvaluate { evaluateDueWindows() }
         metrics.set(.sensorsConnected, sensors.isReady ? 1 : 0)
         tick(now: MonotonicClock.nanoseconds)
         serveSaver()
@@ -309,6 +310,16 @@ package final class Pipeline {
         return lastKeptSequence > durable || (lastLiveSequence > durable && !inflight.isEmpty)
     }
 
+    /// Whether nothing is to be read until all that was decided is safe.
+    ///
+    /// PUBACKs leave together or not at all. Where readings never pause, there is always a record that is not safe
+    /// yet, and without this the PUBACKs would be held until the time is over, and then leave before it is.
+    private var mustCatchUp: Bool {
+        guard let held = sensors.oldestHeldNanoseconds else { return false }
+        let patience = min(longestHoldNanoseconds / 4, 200_000_000)
+        return MonotonicClock.nanoseconds &- held > patience && holdsReadings
+    }
+
     /// Says once that the lane has no room, and once that it has again.
     private func noteLane(isBehind: Bool) {
         guard isBehind != isOutboxBehind else { return }
@@ -325,6 +336,9 @@ package final class Pipeline {
         var next = now &+ 1_000_000_000  // The budget's alert clears by time as well.
         // A session that is not served now has no say in when to turn.
         if mayRead, let deadline = sensors.nextDeadlineNanoseconds { next = min(next, deadline) }
+        if !mayRead, let held = sensors.oldestHeldNanoseconds {
+            next = min(next, held &+ longestHoldNanoseconds)
+        }
         if let deadline = alertSession?.nextDeadlineNanoseconds { next = min(next, deadline) }
         if let windowFullSince { next = min(next, windowFullSince &+ longestWindowWaitNanoseconds) }
         return next

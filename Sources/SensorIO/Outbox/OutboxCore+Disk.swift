@@ -102,6 +102,7 @@ extension OutboxCore {
         evicted(report.evicted)
         if isDiskFailed {
             isDiskFailed = false
+            isMemoryAllThereIs = false
             events.append(.diskRecovered)
         }
         spill()
@@ -111,6 +112,7 @@ extension OutboxCore {
     mutating func commitFailed(_ error: SQLiteError, now: UInt64) {
         if !isDiskFailed { events.append(.diskFailed(error)) }
         isDiskFailed = true
+        isMemoryAllThereIs = !isConnected
         diskRetryAt = now &+ limits.diskRetry
         // What waits for the quarantine is bounded like everything in memory.
         while refusals.count > 100 {
