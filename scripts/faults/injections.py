@@ -231,7 +231,7 @@ async def damaged(run, how):
         reported = REPORTS.search(log.read().decode(errors="replace"))
     run.note(f"{description}: {gone} of {exposed} records gone, {'reported' if reported else 'nothing reported'}")
     run.counts["records in damaged databases"] += exposed
-    if gone and not reported:
+    if gone > 0 and not reported:
         run.counts["damage without a report"] += 1
         run.audit.fail(f"{description}: {gone} of {exposed} records are gone and the log says nothing")
 
