@@ -23,7 +23,8 @@ final class PipelineHost: Sendable {
     /// - Throws: `AgentError` when the model fails its tests or the parts do not fit.
     init(
         _ plan: AgentPlan.PipelinePlan, agent: AgentConfiguration, restart: RestartConfiguration,
-        outbox: OutboxService, saver: StateSaver, wallClock: WallClock, logger: Logger
+        outbox: OutboxService, saver: StateSaver, wallClock: WallClock, logger: Logger,
+        control: PipelineControl = PipelineControl(), budgetAlert: BudgetAlertPolicy = .standard
     ) throws(AgentError) {
         let configuration = plan.configuration
         name = configuration.name
@@ -35,7 +36,6 @@ final class PipelineHost: Sendable {
             name: configuration.name, bundle: manifest.name, version: manifest.version.description,
             digest: plan.bundle.digest.description, origin: .model,
             budgetNanoseconds: budgetNanoseconds)
-        let control = PipelineControl()
         let lane: OutboxLane
         do throws(OutboxError) {
             lane = try outbox.makeLane(name: configuration.name)
@@ -56,9 +56,11 @@ final class PipelineHost: Sendable {
                     "p99Microseconds": "\(Double(activated.p99Nanoseconds) / 1000)",
                     "limitMicroseconds": "\(Double(limit) / 1000)",
                 ])
+            var settings = Self.settings(plan, agent: agent.id, boot: outbox.boot.number)
+            settings.budgetAlert = budgetAlert
             let pipeline = try Pipeline(
-                settings: Self.settings(plan, agent: agent.id, boot: outbox.boot.number),
-                model: activated.model, lane: lane, wallClock: wallClock, control: control)
+                settings: settings, model: activated.model, lane: lane, wallClock: wallClock,
+                control: control)
             metrics = pipeline.metrics
             budgetMetrics = pipeline.budgetMetrics
             notices = pipeline.notices
@@ -79,7 +81,7 @@ final class PipelineHost: Sendable {
         _ plan: AgentPlan.PipelinePlan, agent: String, boot: UInt64
     ) -> PipelineSettings {
         let configuration = plan.configuration
-        return PipelineSettings(
+        var settings = PipelineSettings(
             name: configuration.name, agent: agent, boot: boot, sensors: plan.sensors,
             alerts: plan.alerts, filters: plan.filters, keys: plan.keys,
             channelCaptures: plan.channelCaptures,
@@ -95,6 +97,8 @@ final class PipelineHost: Sendable {
             topics: plan.topics, predictions: configuration.predictions.predictions,
             expirySeconds: UInt32(clamping: configuration.alerts.expiry?.components.seconds ?? 0),
             scheduling: configuration.scheduling.scheduling)
+        settings.predictionsQualityOfService = configuration.predictions.qualityOfService
+        return settings
     }
 
     /// Whether the broker has granted every subscription, and takes alerts if it is the uplink as well.
