@@ -44,6 +44,9 @@ package final class Pipeline {
     /// The keys of assets with a raised alarm, kept beyond their eviction from the bank.
     let raisedKeys: RaisedKeys
     var failures = FailureMonitor()
+    /// A new version that is watched before it decides.
+    var shadow: ShadowModel?
+    var watched: WatchedWindow?
     var evaluations: UInt64 = 0
 
     // MARK: Publishing
@@ -65,7 +68,7 @@ package final class Pipeline {
     private var drainedAt: UInt64 = 0
     private var isOutboxBehind = false
     /// What the records of a turn may take in the lane, topics included.
-    let roomBytes: Int
+    var roomBytes: Int
 
     /// Allocates all that the pipeline needs.
     ///
@@ -131,7 +134,7 @@ package final class Pipeline {
             maximumSubjectBytes: settings.name.utf8.count + 256)
         unsafe topicBuffer = .allocate(byteCount: TopicFilter.maximumBytes + 1, alignment: 8)
         // One evaluation's records: an alert, its state, a prediction, and the agent's own.
-        roomBytes = 4 * (events.capacityBytes + TopicKey.maximumBytes + 1024)
+        roomBytes = Self.roomBytes(events.capacityBytes)
         self.model = model
         connectCallbacks()
     }
@@ -188,6 +191,7 @@ package final class Pipeline {
         readableAt = now &- before < 10_000 ? min(drainedAt, now) : now
         turnWallNanoseconds = WallClock.nanoseconds
         if !poll.readiness(at: wakeIndex).isEmpty { lane.drainWake() }
+        takeModels(now: now)
 
         alertSession?.service(poll, nowNanoseconds: now)
         if mayRead {
@@ -204,6 +208,7 @@ package final class Pipeline {
         lane.wantsWake = holdsReadings || !lane.isClear || !mayRead
         sensors.holdsWrites = holdsReadings
         sensors.flush()
+        runShadow()
     }
 
     /// While a record is neither acknowledged by the broker nor on disk, the readings that led to

@@ -45,6 +45,8 @@ package final class PipelineModel {
     package let alarmRule: AlarmRule
     package let fallback: FallbackRule?
     package let eventModel: EventModel
+    /// What it did since it decides.
+    package let tally = ModelTally()
 
     /// The output that is read: of a classifier the probabilities, not the label.
     private let outputIndex: Int
