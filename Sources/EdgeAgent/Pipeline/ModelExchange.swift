@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 /// - Thread: made on any, then the pipeline's; `tally` and `latency` any.
 package final class ShadowModel {
-    let model: PipelineModel
+    package let model: PipelineModel
     package let tally = ModelTally()
     package let latency = LatencyHistogram()
     /// What an evaluation takes, measured beforehand: it runs only where so much time is left.
@@ -16,8 +16,6 @@ package final class ShadowModel {
         self.costNanoseconds = costNanoseconds
     }
 
-    /// Gives the model on, to decide.
-    package func takeModel() -> PipelineModel { model }
 }
 
 /// Models on their way to a pipeline's thread, and on their way back from it: it exchanges what it has for what is
@@ -70,10 +68,10 @@ package final class ModelExchange: Sendable {
         _ = Self.owned(fromPipeline.exchange(0, ordering: .acquiring))
     }
 
-    /// Offers a delivery; wake the pipeline afterwards.
+    /// Offers a delivery; wake the pipeline afterwards. Until it came back, the caller reads its models' tallies only.
     ///
     /// - Returns: false, and nothing is taken, while the one before has not been collected.
-    package func deliver(_ delivery: sending ModelDelivery) -> Bool {
+    package func deliver(_ delivery: ModelDelivery) -> Bool {
         guard !isUnderway.exchange(true, ordering: .acquiring) else { return false }
         toPipeline.store(Self.address(retaining: delivery), ordering: .releasing)
         return true
@@ -88,13 +86,15 @@ package final class ModelExchange: Sendable {
         return back
     }
 
-    func take() -> ModelDelivery? {
+    /// - Thread: the pipeline's.
+    package func take() -> ModelDelivery? {
         // The usual turn costs a load.
         guard toPipeline.load(ordering: .relaxed) != 0 else { return nil }
         return Self.owned(toPipeline.exchange(0, ordering: .acquiring))
     }
 
-    func giveBack(_ delivery: ModelDelivery) {
+    /// - Thread: the pipeline's.
+    package func giveBack(_ delivery: ModelDelivery) {
         fromPipeline.store(Self.address(retaining: delivery), ordering: .releasing)
     }
 

@@ -25,7 +25,7 @@ package final class ModelTally: Sendable {
     /// Counts one evaluation of the model that decides.
     ///
     /// - Parameter isAlarming: nil when it gave no finite score.
-    func countDecision(isAlarming: Bool?, isMiss: Bool) {
+    package func countDecision(isAlarming: Bool?, isMiss: Bool) {
         count(evaluations)
         if isAlarming == nil { count(failures) }
         if isAlarming == true { count(alarming) }
@@ -33,7 +33,7 @@ package final class ModelTally: Sendable {
     }
 
     /// Counts one evaluation beside the model that decides.
-    func countShadow(isAlarming: Bool?, activeIsAlarming: Bool) {
+    package func countShadow(isAlarming: Bool?, activeIsAlarming: Bool) {
         count(evaluations)
         if isAlarming == nil { count(failures) }
         if isAlarming == true { count(alarming) }

@@ -87,5 +87,5 @@ extension Pipeline {
 
 extension PipelineModel {
     /// Whether a score is above the lowest threshold of the model's rule.
-    func isAlarming(_ score: Score) -> Bool { score.value > alarmRule.raiseAbove(ofBand: 0) }
+    package func isAlarming(_ score: Score) -> Bool { score.value > alarmRule.raiseAbove(ofBand: 0) }
 }
