@@ -2,6 +2,7 @@
 SWIFT ?= swift
 PREFIX ?= /usr
 DESTDIR ?=
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 # Static: a box needs no Swift runtime beside it. No colours: with a terminal the compiler's flags would be others than
 # without one, and each change between the two a new build.
@@ -10,7 +11,7 @@ RELEASE := -c release --static-swift-stdlib -Xlinker --no-export-dynamic --no-co
 TEST_PYTHON := .build-python/bin/python
 MALLOC_COUNTER := .build-tests/malloc_counter.so
 
-.PHONY: help demo test check-allocations measure-footprint lint format build bench bench-inference bench-pipeline bench-skab install clean packages-build packages-demo packages-test
+.PHONY: help demo test check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -22,6 +23,12 @@ demo: packages-demo build ## Simulated pumps, alerts on the terminal; DEMO_SECON
 test: packages-test build $(TEST_PYTHON) $(MALLOC_COUNTER) ## All tests, with real brokers on loopback
 	TEST_AGENT_BINARY="$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" EDGE_AGENT_PYTHON="$(CURDIR)/$(TEST_PYTHON)" \
 	  TEST_MALLOC_COUNTER="$(CURDIR)/$(MALLOC_COUNTER)" $(SWIFT) test --disable-xctest $(TEST_FLAGS)
+
+test-sanitized: packages-test ## The inference tests with address sanitizer; TEST_FLAGS='--filter …' for others
+	$(SWIFT) test --sanitize=address --scratch-path .build-asan --disable-xctest $(or $(TEST_FLAGS),--filter InferenceRuntimeTests)
+
+fuzz: packages-build ## Hostile model files under address sanitizer; FUZZ_SECONDS=600 for longer than 30 s each
+	@scripts/fuzz
 
 check-allocations: packages-demo build $(MALLOC_COUNTER) ## That a message allocates nothing, on the running release build
 	scripts/measure-footprint --check-allocations --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
@@ -38,6 +45,9 @@ format: ## Put all Swift files into the project's format
 build: packages-build ## The release build of edge-agent
 	$(SWIFT) build $(RELEASE) --product edge-agent
 
+show-binary:
+	@echo "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
+
 bench: bench-inference bench-pipeline bench-skab ## All benchmarks; each skips with a reason what cannot run here
 
 bench-inference: packages-build ## Against the best inference libraries
@@ -49,12 +59,29 @@ bench-pipeline: packages-demo build ## Latency and throughput against a C relay
 bench-skab: packages-demo build ## Detection on real sensor data
 	@Benchmarks/skab/run
 
-install: build ## Install below DESTDIR and PREFIX (/usr)
-	install -D -m 0755 -s "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" "$(DESTDIR)$(PREFIX)/bin/edge-agent"
-	install -D -m 0644 systemd/edge-agent.service "$(DESTDIR)$(PREFIX)/lib/systemd/system/edge-agent.service"
-	install -D -m 0644 systemd/edge-agent@.service "$(DESTDIR)$(PREFIX)/lib/systemd/system/edge-agent@.service"
+install: build install-files ## Install below DESTDIR and PREFIX (/usr)
+
+# What is built already; the manual and the completions come from the command itself.
+install-files: BUILT = $(shell $(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent
+install-files:
+	install -D -m 0755 -s "$(BUILT)" "$(DESTDIR)$(PREFIX)/bin/edge-agent"
+	install -D -m 0644 -t "$(DESTDIR)$(UNITDIR)" systemd/edge-agent.service systemd/edge-agent@.service
 	install -D -m 0644 systemd/edge-agent.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/edge-agent.conf"
-	install -D -m 0644 config/edge-agent.yaml "$(DESTDIR)$(PREFIX)/share/doc/edge-agent/examples/edge-agent.yaml"
+	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/doc/edge-agent/examples" systemd/real-time.conf.example config/demo/description.json
+	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/edge-agent/demo-bundle" config/demo/bundle/*
+	[ -e "$(DESTDIR)/etc/edge-agent/edge-agent.yaml" ] || install -D -m 0644 config/edge-agent.yaml "$(DESTDIR)/etc/edge-agent/edge-agent.yaml"
+	install -d "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/bash-completion/completions" \
+	  "$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions" "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d"
+	"$(BUILT)" --generate-completion-script bash > "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/edge-agent"
+	"$(BUILT)" --generate-completion-script zsh > "$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_edge-agent"
+	"$(BUILT)" --generate-completion-script fish > "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/edge-agent.fish"
+	$(SWIFT) build --product generate-manual
+	"$$($(SWIFT) build --show-bin-path)/generate-manual" "$(BUILT)" --date "$$(date --utc --date=@$${SOURCE_DATE_EPOCH:-$$(date +%s)} +%F)" \
+	  --output-directory "$(DESTDIR)$(PREFIX)/share/man/man1"
+	sed -i 's/^$$/.Pp/' "$(DESTDIR)$(PREFIX)/share/man/man1/edge-agent.1"
+
+deb: packages-build packages-deb build ## A Debian package of it in dist/
+	scripts/package-deb
 
 clean: ## Remove all that was built
 	rm -rf .build .build-*
@@ -67,6 +94,9 @@ packages-demo:
 
 packages-test:
 	@scripts/install-packages build demo test
+
+packages-deb:
+	@scripts/install-packages deb
 
 $(MALLOC_COUNTER): Tests/alloc/malloc_counter.c
 	mkdir -p $(@D)

@@ -29,6 +29,19 @@ let cxx: [CXXSetting] = [
     .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
 ]
 
+/// `make fuzz` sets it; other builds do without libFuzzer.
+let fuzzTargets: [Target] =
+    Context.environment["EDGE_AGENT_FUZZ"] == nil
+    ? []
+    : [
+        .target(
+            name: "FuzzTargets", dependencies: ["InferenceRuntime"], path: "Tests/Fuzz/Targets",
+            swiftSettings: testSwift),
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver", cSettings: c,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]),
+    ]
+
 let package = Package(
     name: "edge-agent",
     products: [
@@ -58,10 +71,13 @@ let package = Package(
             name: "CSimdjson", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CLinuxShims", cSettings: c),
         .target(name: "CInferenceKernels", cSettings: c),
+        // Opens ONNX Runtime at run time; links to nothing.
+        .target(name: "COnnxRuntime", cSettings: c),
 
         // Swift.
         .target(
-            name: "InferenceRuntime", dependencies: ["CInferenceKernels"], swiftSettings: swift),
+            name: "InferenceRuntime", dependencies: ["CInferenceKernels", "COnnxRuntime"],
+            swiftSettings: swift),
         .target(
             name: "SensorIO", dependencies: ["CMosquitto", "CSQLite", "CSimdjson", "CLinuxShims"],
             swiftSettings: swift),
@@ -77,16 +93,11 @@ let package = Package(
         .executableTarget(
             name: "edge-agent",
             dependencies: [
-                "EdgeAgent",
+                "EdgeAgent", "InferenceRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swift),
-
-        // Measures a model in a process of its own; called by Benchmarks/inference/run.
-        .executableTarget(
-            name: "inference-bench", dependencies: ["InferenceRuntime"],
-            path: "Benchmarks/inference/runner", swiftSettings: testSwift),
 
         // Tests.
         .target(
@@ -103,7 +114,7 @@ let package = Package(
         .testTarget(
             name: "EdgeAgentTests", dependencies: ["EdgeAgent", "TestSupport"],
             resources: [.copy("Fixtures")], swiftSettings: testSwift),
-    ],
+    ] + fuzzTargets,
     cLanguageStandard: .c11,
     cxxLanguageStandard: .cxx17
 )

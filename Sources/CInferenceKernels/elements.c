@@ -1,7 +1,7 @@
 // Operators on each element: of one tensor, and of two with broadcasting.
 #include <string.h>
 
-#include "fixed_point.h"
+#include "fixed_point16.h"
 #include "functions.h"
 #include "requantize.h"
 #include "walk.h"
@@ -85,6 +85,11 @@ UNARY(ik_row_rsqrt_f32, float, 1 / sqrtf(v))
 UNARY(ik_row_square_f32, float, v * v)
 UNARY(ik_row_exp_f32, float, ik_exponential(v))
 UNARY(ik_row_log_f32, float, ik_log(v))
+UNARY(ik_row_ceil_f32, float, ceilf(v))
+UNARY(ik_row_floor_f32, float, floorf(v))
+UNARY(ik_row_round_f32, float, rintf(v))
+UNARY(ik_row_sign_f32, float, v > 0 ? 1 : v < 0 ? -1 : v)
+UNARY(ik_row_erf_f32, float, ik_erf(v))
 UNARY(ik_row_abs_i32, int32_t, v < 0 ? 0u - (uint32_t)v : (uint32_t)v)
 UNARY(ik_row_neg_i32, int32_t, 0u - (uint32_t)v)
 
@@ -100,6 +105,10 @@ UNARY(ik_row_leaky_relu_qs16, int16_t,
 UNARY(ik_row_abs_qs16, int16_t,
     narrow16(p, p->multiplier ? ik_fixed(v < 0 ? -v : v, p->multiplier, p->shift) : v < 0 ? -v : v))
 UNARY(ik_row_neg_qs16, int16_t, narrow16(p, -v))
+
+/// Arguments of 2^-12: gemmlowp's functions, which LiteRT takes there.
+UNARY(ik_row_logistic_fixed_qs16, int16_t, ik_logistic16(v))
+UNARY(ik_row_tanh_fixed_qs16, int16_t, ik_tanh16(v, 3))
 
 // MARK: Two operands
 

@@ -91,6 +91,12 @@ IK_REDUCE_CELL(ik_cell_sum_f32) {
     STORE(float, (float)sum * p->scale);
 }
 
+IK_REDUCE_CELL(ik_cell_product_f32) {
+    double product = 1;
+    EACH(product *= (double)AS(float, e););
+    STORE(float, (float)product);
+}
+
 IK_REDUCE_CELL(ik_cell_max_f32) {
     float most = AS(float, x);
     EACH(if (AS(float, e) > most) most = AS(float, e););

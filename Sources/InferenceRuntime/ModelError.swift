@@ -32,6 +32,15 @@ public enum ModelError: Error, Equatable, Sendable {
     /// A tensor's description contradicts itself.
     case invalidTensor(name: String, index: Int, reason: String)
 
+    // ONNX Runtime, for what this runtime does not have.
+
+    /// There is no library in any of the places. `need` says what of the model needs it.
+    case onnxRuntimeMissing(places: [String], need: String)
+    /// The library at `path` cannot be used.
+    case onnxRuntimeUnusable(path: String, reason: String, need: String)
+    /// ONNX Runtime cannot load or run the model; the message is its own.
+    case onnxRuntimeRefused(engine: InferenceEngine, message: String)
+
     // The machine.
 
     /// `EDGE_AGENT_ISA` names an instruction set that does not exist.
@@ -45,6 +54,7 @@ public enum ModelError: Error, Equatable, Sendable {
 public enum MalformedModel: String, Equatable, Sendable {
     case tooShort = "the file is too short to be a model"
     case notTFLite = "it is neither a TensorFlow Lite model (no identifier TFL3) nor an ONNX model"
+    case notONNX = "it is not an ONNX model, and ONNX Runtime runs no other"
     case unsupportedVersion = "the schema version is not 3"
     case offsetOutOfBounds = "an offset points outside the file"
     case vectorOutOfBounds = "a vector reaches past the end of the file"
@@ -96,6 +106,17 @@ extension ModelError: CustomStringConvertible {
             "operator \(position) (\(name)): \(reason)"
         case .invalidTensor(let name, let index, let reason):
             "tensor \(index) ('\(name)'): \(reason)"
+        case .onnxRuntimeMissing(let places, let need):
+            "\(need), and ONNX Runtime, which may have it, is not on this box: looked for "
+                + places.joined(separator: ", ") + "; install ONNX Runtime 1.14 or newer (a "
+                + "release from github.com/microsoft/onnxruntime in /opt/onnxruntime, or a package "
+                + "such as Debian 13's libonnxruntime1.21), or name the library by "
+                + "inference.onnxRuntimeLibrary or --onnxruntime"
+        case .onnxRuntimeUnusable(let path, let reason, let need):
+            "\(need), and ONNX Runtime cannot be used: \(path): \(reason); "
+                + "name another library by inference.onnxRuntimeLibrary or --onnxruntime"
+        case .onnxRuntimeRefused(let engine, let message):
+            "\(engine): ONNX Runtime cannot run the model: \(message)"
         case .unknownInstructionSet(let name):
             "EDGE_AGENT_ISA is '\(name)'; known are "
                 + InstructionSet.allCases.map(\.rawValue).joined(separator: ", ")

@@ -47,6 +47,10 @@ internal import CInferenceKernels
     private let arenaConstants: AlignedMemory
     private let stepMemory: AlignedMemory
     let stepCount: Int
+    #if DEBUG
+        /// A strip behind each piece of the arena.
+        let guards: [ArenaGuard]
+    #endif
 
     /// Reads and prepares the model at `path`. Blocks on the disk.
     ///
@@ -73,7 +77,8 @@ internal import CInferenceKernels
             instructionSet: instructionSet)
     }
 
-    private init(
+    /// Prepares the model in `file`.
+    init(
         file: ModelBytes, limits: ModelLimits, instructionSet: InstructionSet?
     ) throws(ModelError) {
         let set: InstructionSet
@@ -85,11 +90,11 @@ internal import CInferenceKernels
         var builder = unsafe PlanBuilder(graph, limits: limits, kernels: kernels.pointee)
         try builder.build()
         let arena = try ArenaPlanner.place(
-            builder.storages.map(\.request), limit: limits.arenaBytes)
+            builder.storages.map { ArenaGuard.widened($0.request) }, limit: limits.arenaBytes)
 
         inputs = try graph.inputs.map { index throws(ModelError) in try graph.describe(index) }
         outputs = try graph.outputs.map { index throws(ModelError) in try graph.describe(index) }
-        mainOutput = outputs.firstIndex { $0.elementType == .float32 } ?? 0
+        mainOutput = outputs.main
         inputRanges = try graph.inputs.map { index throws(ModelError) in
             try builder.range(of: index, isOutput: false, arena.offsets)
         }
@@ -111,6 +116,9 @@ internal import CInferenceKernels
         weightBytes = builder.constants.byteCount
         (preparations, arenaConstants) = try builder.preparations(arena.offsets)
         stepMemory = try builder.finishedSteps(arena.offsets)
+        #if DEBUG
+            guards = builder.guards(arena.offsets)
+        #endif
     }
 
     /// The steps in the order in which they run.

@@ -19,3 +19,8 @@ public struct TensorDescription: Sendable, Equatable {
     /// Number of bytes.
     public let byteCount: Int
 }
+
+extension [TensorDescription] {
+    /// Which of a model's outputs it is run for.
+    var main: Int { firstIndex { $0.elementType == .float32 } ?? 0 }
+}

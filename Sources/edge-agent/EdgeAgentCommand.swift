@@ -23,8 +23,8 @@ struct EdgeAgentCommand: AsyncParsableCommand {
             """,
         version: AgentVersion.current.description,
         subcommands: [
-            RunCommand.self, CheckCommand.self, ModelCommand.self, SimulateCommand.self,
-            OutboxCommand.self,
+            RunCommand.self, CheckCommand.self, ModelCommand.self, BenchCommand.self,
+            SimulateCommand.self, OutboxCommand.self,
         ])
 }
 

@@ -7,9 +7,12 @@ struct OutboxCommand: AsyncParsableCommand {
         commandName: "outbox", abstract: "Look into the records that wait for the uplink.",
         discussion: """
             Records wait on the disk while the uplink is away, until its broker has confirmed them. \
-            status and export may run beside the agent; purge needs the agent to be stopped.
+            status, export, verify and quarantine list may run beside the agent; what changes something \
+            needs the agent to be stopped.
             """,
-        subcommands: [Status.self, Export.self, Purge.self])
+        subcommands: [
+            Status.self, Export.self, Verify.self, OutboxQuarantineCommand.self, Purge.self,
+        ])
 
     /// `edge-agent outbox status`.
     struct Status: AsyncParsableCommand {
@@ -43,6 +46,25 @@ struct OutboxCommand: AsyncParsableCommand {
             try OutboxTool.export(
                 try options.load().configuration.outbox.path, quarantined: quarantined
             ) { print($0) }
+        }
+    }
+
+    /// `edge-agent outbox verify`.
+    struct Verify: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Look for damage: SQLite's own check, and the checksum of every record.",
+            discussion:
+                "Ends with status 65 if there is any. The agent salvages what is left when it starts."
+        )
+
+        @OptionGroup var options: ConfigurationOptions
+
+        func run() async throws {
+            let path = try options.load().configuration.outbox.path
+            let problems = try OutboxTool.verify(path)
+            guard !problems.isEmpty else { return print("\(path): no damage") }
+            for problem in problems { print("\(path): \(problem)") }
+            throw ExitCode(ExitStatus.data.rawValue)
         }
     }
 

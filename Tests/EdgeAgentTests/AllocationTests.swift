@@ -2,29 +2,6 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The counters of Tests/alloc/malloc_counter.c, read while the agent runs.
-private struct MallocCounters {
-    private let bytes: [UInt8]
-
-    init(_ path: String) throws { bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path))) }
-
-    /// Allocations by the main executable on threads of this name.
-    func allocations(thread: String) -> UInt64? {
-        let header = 32
-        let slot = 8 + 16 + 8 * 8
-        var offset = header
-        while offset + slot <= bytes.count {
-            let name = bytes[(offset + 8)..<(offset + 24)].prefix { $0 != 0 }
-            if bytes[offset] == 2, String(decoding: name, as: UTF8.self) == thread {
-                return bytes[(offset + 24)..<(offset + 32)].enumerated()
-                    .reduce(0) { $0 | UInt64($1.element) << (8 * UInt64($1.offset)) }
-            }
-            offset += slot
-        }
-        return nil
-    }
-}
-
 @Suite(
     "Allocations of the hot path",
     .enabled(

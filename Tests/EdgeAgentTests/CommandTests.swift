@@ -2,6 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import SensorIO
+
 @Suite("The command")
 struct CommandTests {
     private func run(_ arguments: [String]) throws -> (ChildProcess.Exit, String, [String]) {
@@ -119,6 +121,46 @@ struct CommandTests {
         try broker.waitForLog(containing: "Received PUBLISH")
         try broker.kill()
         #expect(try simulation.waitForExit(within: 10) == .code(69))
+    }
+
+    @Test(
+        "What a broker refuses can be listed, sent again and dropped, and damage is found",
+        .enabled(if: TestBroker.isAvailable, "mosquitto is not installed"))
+    func quarantine() throws {
+        // Readings may come in, nothing may go out but what is about the agent.
+        let broker = try TestBroker { options in
+            options.accessRules = [
+                "topic readwrite plant/#", "topic readwrite edge/box/status",
+                "topic read edge/#",
+            ]
+        }
+        let agent = try TestAgent(TestAgent.yaml(broker))
+        try TestPublisher.publish(broker, "plant/p1/reading", TestAgent.reading(8))
+        try agent.process.errors.wait(for: "event and state to be refused", within: 10) {
+            $0.filter { $0.contains("the broker refuses") }.count >= 1
+        }
+        let options = ["--config", agent.configuration]
+        #expect(try agent.stop() == .code(0))
+        let (_, _, listed) = try run(["outbox", "quarantine", "list"] + options)
+        #expect(listed.count == 2)
+        #expect(listed[0].contains("Not authorized (0x87)\tedge/box/alerts/level/p1"))
+        #expect(listed[1].contains("edge/box/state/level/p1"))
+        let keys = listed.compactMap { $0.split(separator: "\t").first.map(String.init) }
+        #expect(try run(["outbox", "quarantine", "retry"] + options).0 == .code(64))
+        #expect(
+            try run(["outbox", "quarantine", "retry", keys[0]] + options).2
+                == ["1 records wait again"])
+        #expect(try run(["outbox", "export"] + options).2.count == 1)
+        #expect(
+            try run(["outbox", "quarantine", "drop", "--all"] + options).2 == ["removed 1 records"])
+        #expect(try run(["outbox", "quarantine", "list"] + options).2.isEmpty)
+        let path = agent.directory.file("state/outbox.sqlite")
+        #expect(try run(["outbox", "verify"] + options).2 == ["\(path): no damage"])
+        try SQLiteConnection(path: path, mode: .readWrite)
+            .execute("UPDATE record SET payload = x'7B7D'")
+        let (exit, _, problems) = try run(["outbox", "verify"] + options)
+        #expect(exit == .code(65))
+        #expect(problems.first?.contains("its checksum does not agree") == true)
     }
 
     @Test(

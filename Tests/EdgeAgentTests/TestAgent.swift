@@ -4,8 +4,11 @@ import TestSupport
 /// The built `edge-agent` on a configuration of the test's, with a state directory of its own.
 final class TestAgent {
     /// The bundle whose score is the mean square of the reading: 1 is normal, 8 is an alarm.
-    static var levelBundle: String {
-        Bundle.module.resourceURL!.appendingPathComponent("Fixtures/level/bundle").path
+    static var levelBundle: String { fixture("level/bundle") }
+
+    /// The path of a fixture.
+    static func fixture(_ name: String) -> String {
+        Bundle.module.resourceURL!.appendingPathComponent("Fixtures/\(name)").path
     }
 
     let directory: TemporaryDirectory
@@ -80,6 +83,32 @@ final class TestAgent {
         try process.kill()
         process = try Self.start(configuration, [:])
         if waits { try waitUntilReady() }
+    }
+
+    /// Where the pipeline's windows are saved.
+    var windowsFile: String { directory.file("state/windows-level.state") }
+
+    /// Ends the agent in good order, and starts it again, perhaps with a changed configuration.
+    func restart(_ change: (String) -> String = { $0 }, meanwhile: () throws -> Void = {}) throws {
+        try process.terminate()
+        try changeAndStart(change, meanwhile)
+    }
+
+    /// Kills the agent as a power cut would, and starts it again, perhaps with a changed configuration.
+    func killAndRestart(
+        changing change: (String) -> String, meanwhile: () throws -> Void = {}
+    ) throws {
+        try process.kill()
+        try changeAndStart(change, meanwhile)
+    }
+
+    private func changeAndStart(_ change: (String) -> String, _ meanwhile: () throws -> Void) throws
+    {
+        try meanwhile()
+        let text = try String(contentsOfFile: configuration, encoding: .utf8)
+        try change(text).write(toFile: configuration, atomically: true, encoding: .utf8)
+        process = try Self.start(configuration, [:])
+        try waitUntilReady()
     }
 
     /// SIGTERM, and the end in good order.

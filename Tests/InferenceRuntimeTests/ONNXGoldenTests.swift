@@ -7,7 +7,9 @@ import Testing
 struct ONNXGoldenTests {
     private func check(_ model: ONNXGoldens.Model) throws {
         let vectors = try GoldenVectors(try model.bytes("io"))
-        let tolerance = try #require(ONNXGoldens.shared.tolerances[model.tolerance])
+        // Activations that ONNX Runtime rounds at run time stay as they are here.
+        let named = try #require(ONNXGoldens.shared.tolerances[model.tolerance])
+        let tolerance = model.type == "dynamic_uint8" ? OperatorTests.hybridTolerance : named
         let plan = try ModelPlan.make(try model.bytes("onnx"))
         #expect(plan.outputs.count == vectors.outputs.count)
         var session = try InferenceSession(plan: plan)

@@ -8,6 +8,7 @@ struct ONNXGoldens: Decodable {
         var name: String
         var operators: [String]
         var type: String
+        var inputs: [String]
         var tolerance: String
 
         var testDescription: String { name }

@@ -162,6 +162,86 @@ struct OutboxCoreTests {
         #expect(model.log.last?.name.sequence == 2)
     }
 
+    /// A core with live records 1, 2 … of one topic, all published by their producer.
+    private func coreWithLive(_ count: UInt64) -> OutboxCore {
+        var core = OutboxCore(limits: OutboxCore.Limits(), boot: 1)
+        _ = core.addLane()
+        core.beginScan()
+        core.endScan()
+        core.connected()
+        for sequence in 1...count {
+            let header = OutboxRecordHeader(sequence: sequence, recordClass: .alert)
+            Array("t".utf8).withUnsafeBytes { topic in
+                Array("payload".utf8).withUnsafeBytes {
+                    core.accept(
+                        lane: 0, header: header, topic: topic, payload: $0, isLive: true, now: 10,
+                        elapsed: 0)
+                }
+            }
+        }
+        return core
+    }
+
+    @Test(
+        "A live record that is refused for now is sent again before its followers, which were taken",
+        arguments: [false, true])
+    func liveRefusedForNow(followersFirst: Bool) {
+        var core = coreWithLive(3)
+        let followers: [UInt64] = [2, 3]
+        if followersFirst {
+            for sequence in followers {
+                core.acknowledgeLive(lane: 0, sequence: sequence, now: 20)
+            }
+        }
+        core.rejectLive(lane: 0, sequence: 1, reason: MQTTReasonCode(rawValue: 0x97), now: 30)
+        if !followersFirst {
+            for sequence in followers {
+                core.acknowledgeLive(lane: 0, sequence: sequence, now: 40)
+            }
+        }
+        #expect(core.counters.deliveredLive == 0, "the broker has them, but before the first one")
+        #expect(core.lanes[0].live.isEmpty)
+        #expect(core.nextStep(now: 50, elapsed: 0) == .nothing)
+        var sent: [UInt64] = []
+        var identifier: Int32 = 0
+        while case .publish(let record) = core.nextStep(now: 2_000_000_000, elapsed: 0) {
+            identifier += 1
+            sent.append(record.header.sequence)
+            core.sent(record.id, messageIdentifier: identifier)
+        }
+        #expect(sent == [1, 2, 3])
+        for identifier in 1...identifier {
+            core.acknowledged(messageIdentifier: identifier, reason: .success, now: 2_000_000_001)
+        }
+        #expect(core.entries.isEmpty)
+        #expect(core.isOpen(lane: 0))
+    }
+
+    @Test("Refusals for good are written together, not each for itself")
+    func refusalsInCrowds() {
+        var core = coreWithLive(50)
+        for sequence in UInt64(1)...50 {
+            core.rejectLive(
+                lane: 0, sequence: sequence, reason: MQTTReasonCode(rawValue: 0x87),
+                now: 1_000 + sequence)
+        }
+        #expect(core.commitDue(now: 1_050) == 1_001 + 50_000_000)
+        #expect(core.makeBatch(withInserts: false).quarantines.count == 50)
+    }
+
+    @Test("The broker is told for how long a late record is still worth taking")
+    func remainingExpiry() {
+        let core = OutboxCore(limits: OutboxCore.Limits(), boot: 1)
+        var record = OutboxFixture.record(1)
+        #expect(core.remainingSeconds(of: record, elapsed: 5_000_000_000) == 0)
+        record.header.expirySeconds = 60
+        let start = record.elapsedNanoseconds
+        #expect(core.remainingSeconds(of: record, elapsed: start) == 60)
+        #expect(core.remainingSeconds(of: record, elapsed: start &+ 45_000_000_000) == 15)
+        #expect(core.remainingSeconds(of: record, elapsed: start &- 9_000_000_000) == 60)
+        #expect(core.remainingSeconds(of: record, elapsed: start &+ 61_000_000_000) == 1)
+    }
+
     @Test("PUBACKs out of order within a topic settle nothing early")
     mutating func disorder() {
         model.uplinkConnects()

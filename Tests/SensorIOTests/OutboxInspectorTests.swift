@@ -60,7 +60,9 @@ struct OutboxInspectorTests {
 
     @Test("Refused records can be sent again, or dropped; records that wait can be purged")
     func changes() throws {
-        #expect(try OutboxInspector.retryQuarantined(path: path) == 1)
+        #expect(
+            try OutboxInspector.retryQuarantined(path: path)
+                == OutboxInspector.RetryReport(restored: 1))
         var summary = try OutboxInspector(path: path).summary()
         #expect(summary.records[.alert] == 10)
         #expect(summary.quarantined == 0)
@@ -70,6 +72,34 @@ struct OutboxInspectorTests {
         #expect(try OutboxInspector.dropQuarantined(path: path) == 0)
         summary = try OutboxInspector(path: path).summary()
         #expect(summary.records.values.reduce(0, +) == 0)
+    }
+
+    @Test("Of refused states only the newest is sent again, and none that a waiting one replaces")
+    func retryStates() throws {
+        do {
+            let store = try OutboxStore(configuration: OutboxConfiguration(path: path))
+            func state(_ counter: Int64, _ topic: String) -> OutboxRecord {
+                OutboxFixture.record(counter, topic: topic, supersedes: true)
+            }
+            _ = try store.write(
+                OutboxBatch(
+                    inserts: [state(30, "b")],
+                    quarantines: [state(20, "a"), state(21, "b"), state(22, "a")].map {
+                        OutboxRefusal(record: $0, reasonCode: 0x87)
+                    }))
+            try store.connection.execute("UPDATE quarantine SET payload = x'31' WHERE record = 3")
+        }
+        #expect(
+            try OutboxInspector.retryQuarantined(path: path)
+                == OutboxInspector.RetryReport(restored: 1, superseded: 2, damaged: 1))
+        var last: OutboxInspector.Record?
+        try OutboxInspector(path: path).forEachRecord {
+            if $0.header.recordClass == .alert { last = $0 }
+            return true
+        }
+        #expect(last?.topic == "a")
+        #expect(last?.header.sequence == 22)
+        #expect(try OutboxInspector(path: path).summary().quarantined == 1)
     }
 
     @Test("Nothing is changed while an agent has the outbox")

@@ -49,9 +49,29 @@ struct OutboxLaneTests {
             case .rejected(let sequence, let code): seen.append("rejected \(sequence) \(code)")
             case .handOver(let sequence): seen.append("handed over \(sequence)")
             case .releaseAll: seen.append("released")
+            case .keep(let sequence, let key, let bytes):
+                seen.append("keep \(sequence) \(key.count) \(bytes.count)")
             }
         }
         return seen
+    }
+
+    @Test("Kept bytes come out as they went in, wake the outbox, and close no lane")
+    func kept() throws {
+        let lane = try makeLane(isOpen: true)
+        func keep(_ sequence: UInt64, _ key: String, _ count: Int) -> Bool {
+            Array(key.utf8).withUnsafeBytes { key in
+                [UInt8](repeating: 1, count: count).withUnsafeBytes {
+                    lane.keep(sequence: sequence, key: key, bytes: $0)
+                }
+            }
+        }
+        #expect(keep(1, "pump", 54))
+        #expect(keep(2, "pump", 0))
+        #expect(!keep(3, "pump", 257), "more than is kept of a key")
+        #expect(lane.isClear, "nothing can overtake what is no message")
+        #expect(lane.ring.takeUrgency())
+        #expect(read(lane) == ["keep 1 4 54", "keep 2 4 0"])
     }
 
     @Test("A record comes out as it went in, with every field of its header")

@@ -161,6 +161,33 @@ struct OutboxStoreTests {
         #expect(try store.usedBytes() <= 256 << 10)
     }
 
+    @Test("At the bound refused records go before alerts and notices, after predictions")
+    func quarantineIsEvicted() throws {
+        let store = try makeStore { $0.maximumBytes = 256 << 10 }
+        let payload = String(repeating: "x", count: 1_000)
+        _ = try store.write(
+            OutboxBatch(
+                quarantines: (1...100).map {
+                    OutboxRefusal(
+                        record: OutboxFixture.record($0, payload: payload), reasonCode: 0x87)
+                }))
+        var dropped = 0
+        for counter in Int64(101)...250 {
+            let report = try store.write(
+                OutboxBatch(inserts: [OutboxFixture.record(counter, payload: payload)]))
+            #expect(report.evicted.isEmpty)
+            dropped += report.quarantineDropped.reduce(0) { $0 + $1.count }
+        }
+        #expect(try OutboxFixture.ids(store).count == 150)
+        #expect(try store.usedBytes() <= 256 << 10)
+        #expect(dropped > 0)
+        #expect(try store.quarantinedCount() == 100 - dropped)
+        #expect(
+            try store.drops() == [
+                OutboxDropCount(recordClass: .alert, cause: .quarantineFull, count: dropped)
+            ])
+    }
+
     @Test("Space is given back to the file system")
     func reclaim() throws {
         let store = try makeStore()

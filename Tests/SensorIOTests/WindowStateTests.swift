@@ -48,9 +48,9 @@ struct WindowStateTests {
         var parts = try bank(alignment)
         for step in 0..<100 {
             if step == restart {
-                let state = parts.savedState(clockIdentity: 1)
+                let entries = save(parts, step)
                 parts = try bank(alignment)
-                try parts.restore(state, nowNanoseconds: UInt64(step), clockIdentity: 2)
+                for entry in entries { _ = try restore(parts, entry, step) }
                 #expect(parts.assetCount == min(restart, 3))
             }
             #expect(add(whole, step) == add(parts, step), "step \(step)")
@@ -58,34 +58,74 @@ struct WindowStateTests {
         #expect(whole.counters.completedWindows > 3)
     }
 
-    @Test("are refused when they are damaged, of another shape or on another clock")
-    func refusals() throws {
+    /// All entries, the asset that has been silent for longest first.
+    private func save(_ bank: WindowBank, _ step: Int) -> [[UInt8]] {
+        var buffer = [UInt8](repeating: 0, count: bank.maximumEntryBytes)
+        let entries = (0..<3).filter(bank.isUsed).map { slot in
+            let count = buffer.withUnsafeMutableBytes {
+                bank.saveAsset(slot, into: $0, nowNanoseconds: UInt64(step))
+            }
+            return Array(buffer[..<count])
+        }
+        func silence(_ entry: [UInt8]) -> UInt64 {
+            entry.withUnsafeBytes { WindowBank.silenceNanoseconds(ofEntry: $0) }
+        }
+        return entries.sorted { silence($0) > silence($1) }
+    }
+
+    private func restore(
+        _ bank: WindowBank, _ entry: [UInt8], _ step: Int = 0
+    ) throws(WindowError) -> Int {
+        try entry.span.bytes.withUnsafeBytes {
+            (bytes: UnsafeRawBufferPointer) throws(WindowError) in
+            try bank.restoreAsset(bytes, nowNanoseconds: UInt64(step))
+        }
+    }
+
+    @Test("are refused when they are cut, twice there, or too many", arguments: [0, 1, 35, 36, -1])
+    func refusals(length: Int) throws {
         let source = try bank(.perMessage)
         for step in 0..<20 { _ = add(source, step) }
-        let state = source.savedState(clockIdentity: 1)
-        for index in state.indices {
-            var damaged = state
-            damaged[index] ^= 0x10
-            let target = try bank(.perMessage)
-            #expect(throws: WindowError.self) {
-                try target.restore(damaged, nowNanoseconds: 0, clockIdentity: 1)
+        let entries = save(source, 20)
+        let target = try bank(.perMessage)
+        let cut = Array(length < 0 ? entries[0].dropLast() : entries[0].prefix(length))
+        #expect(throws: WindowError.self) { try restore(target, cut) }
+        #expect(target.assetCount == 0)
+        for entry in entries { _ = try restore(target, entry) }
+        #expect(throws: WindowError.self) { try restore(target, entries[0]) }
+        #expect(target.assetCount == 3)
+    }
+
+    @Test("hostile bytes are refused or taken, and never trap or hang", arguments: [0, 1])
+    func hostile(index: Int) throws {
+        let alignment = index == 0 ? WindowAlignment.perMessage : Self.fixedRate
+        let source = try bank(alignment)
+        for step in 0..<40 { _ = add(source, step) }
+        let entry = save(source, 40)[0]
+        var generator = SeededGenerator(seed: 5)
+        for _ in 0..<5_000 {
+            var hostile = entry
+            for _ in 0..<3 {
+                hostile[Int.random(in: 0..<hostile.count, using: &generator)] =
+                    [0, 1, 0x7F, 0x80, 0xFF].randomElement(using: &generator) ?? 0
             }
+            let target = try bank(alignment)
+            do { _ = try restore(target, hostile) } catch { continue }
+            // Whatever it is now, the readings that follow find their way.
+            for step in 40..<60 { _ = add(target, step) }
         }
-        for length in [0, 7, 8, 40, state.count - 1] {
-            let target = try bank(.perMessage)
-            #expect(throws: WindowError.self) {
-                try target.restore(Array(state[..<length]), nowNanoseconds: 0, clockIdentity: 1)
-            }
-        }
-        let other = try bank(.perMessage, samples: 6)
-        #expect(throws: WindowError.unusableState("windows of another shape or clock")) {
-            try other.restore(state, nowNanoseconds: 0, clockIdentity: 1)
-        }
-        let monotonic = try bank(.perMessage, axis: .monotonic)
-        let monotonicState = monotonic.savedState(clockIdentity: 1)
-        #expect(throws: WindowError.unusableState("windows of another shape or clock")) {
-            try monotonic.restore(monotonicState, nowNanoseconds: 0, clockIdentity: 2)
-        }
-        try monotonic.restore(monotonicState, nowNanoseconds: 0, clockIdentity: 1)
+    }
+
+    @Test("their shape tells windows, time axis and, for times of arrival, the clock apart")
+    func shapes() throws {
+        let one = try bank(.perMessage)
+        #expect(one.shape(clockIdentity: 1) == one.shape(clockIdentity: 2))
+        #expect(
+            try one.shape(clockIdentity: 1) != bank(.perMessage, samples: 6).shape(clockIdentity: 1)
+        )
+        #expect(try one.shape(clockIdentity: 1) != bank(Self.fixedRate).shape(clockIdentity: 1))
+        let arrival = try bank(.perMessage, axis: .monotonic)
+        #expect(arrival.shape(clockIdentity: 1) != one.shape(clockIdentity: 1))
+        #expect(arrival.shape(clockIdentity: 1) != arrival.shape(clockIdentity: 2))
     }
 }

@@ -88,3 +88,16 @@ public func withDeadline<Value: Sendable>(
         return value
     }
 }
+
+/// Waits for something that cannot tell by itself, such as the content of a file: looks again and again.
+///
+/// - Throws: ``TestFailure`` at the deadline.
+public func waitUntil(
+    _ what: String, within seconds: Double = 10, _ isSo: () throws -> Bool?
+) throws {
+    let deadline = Date(timeIntervalSinceNow: seconds)
+    while try isSo() != true {
+        guard Date() < deadline else { throw TestFailure("no \(what) within \(seconds) s") }
+        usleep(10_000)
+    }
+}

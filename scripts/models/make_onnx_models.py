@@ -3,7 +3,7 @@
     python3 scripts/models/make_onnx_models.py [--only PREFIX] [--into DIRECTORY]
     python3 scripts/models/make_onnx_models.py --bench-forest FILE
 
-Writes FAMILY/NAME.onnx and FAMILY/NAME.io (see goldens.py) and manifest.json. What ONNX Runtime refuses is left out and listed in
+Writes FAMILY/NAME.onnx and FAMILY/NAME.io (see goldens.py), manifest.json, and operators.txt: every operator that ONNX defines. What ONNX Runtime refuses is left out and listed in
 the manifest under "refused". The second form writes the forest of the benchmarks (300 trees, depth 8, 20 features), which is too
 large to commit.
 """
@@ -16,6 +16,8 @@ import pathlib
 import shutil
 import sys
 
+
+import onnx
 
 import goldens
 import onnxruntime_runner
@@ -104,6 +106,8 @@ def main():
         print(f"refused: {entry['name']}: {entry['reason']}", file=sys.stderr)
     if arguments.only:
         return
+    defined = {f"{one.domain}.{one.name}".lstrip(".") for one in onnx.defs.get_all_schemas() if one.domain in ("", "ai.onnx.ml")}
+    (arguments.into / "operators.txt").write_text("".join(f"{name}\n" for name in sorted(defined)))
     versions = ", ".join(f"{library} {importlib.metadata.version(library)}" for library in LIBRARIES)
     goldens.write_manifest(arguments.into, f"scripts/models/make_onnx_models.py with {versions}", entries, refused)
 

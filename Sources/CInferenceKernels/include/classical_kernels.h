@@ -119,3 +119,12 @@ void ik_tree_descend(const ik_step *step, uint8_t *arena);
 void ik_linear_model_rows(const ik_step *step, uint8_t *arena);
 
 void ik_column_map_rows(const ik_step *step, uint8_t *arena);
+
+/// The value of each element's key, or `otherwise`. Elements are float or int64_t.
+typedef struct ik_label_map {
+    const double *keys, *values;  ///< Keys ascend.
+    double otherwise;
+    int64_t count, elements;
+    int32_t takes_integers, gives_integers;
+} ik_label_map;
+void ik_label_map_elements(const ik_step *step, uint8_t *arena);

@@ -85,6 +85,12 @@ IK_UNARY_ROW(ik_row_rsqrt_f32);
 IK_UNARY_ROW(ik_row_square_f32);
 IK_UNARY_ROW(ik_row_exp_f32);
 IK_UNARY_ROW(ik_row_log_f32);
+IK_UNARY_ROW(ik_row_ceil_f32);
+IK_UNARY_ROW(ik_row_floor_f32);
+IK_UNARY_ROW(ik_row_round_f32);
+IK_UNARY_ROW(ik_row_sign_f32);
+IK_UNARY_ROW(ik_row_erf_f32);
+IK_UNARY_ROW(ik_row_not_bool);
 IK_UNARY_ROW(ik_row_abs_i32);
 IK_UNARY_ROW(ik_row_neg_i32);
 IK_UNARY_ROW(ik_row_rescale_qs16);
@@ -97,6 +103,8 @@ IK_UNARY_ROW(ik_row_quantize_qs16);
 IK_UNARY_ROW(ik_row_dequantize_qs16);
 IK_UNARY_ROW(ik_row_logistic_qs16);
 IK_UNARY_ROW(ik_row_tanh_qs16);
+IK_UNARY_ROW(ik_row_logistic_fixed_qs16);
+IK_UNARY_ROW(ik_row_tanh_fixed_qs16);
 
 /// 256 values of 65536 * logistic(i / 24), at most 65535.
 void ik_logistic_table(uint16_t *table);
@@ -147,6 +155,30 @@ IK_BINARY_ROW(ik_row_div_i32);
 IK_BINARY_ROW(ik_row_min_i32);
 IK_BINARY_ROW(ik_row_max_i32);
 IK_BINARY_ROW(ik_row_squared_difference_i32);
+IK_BINARY_ROW(ik_row_power_f32);
+IK_BINARY_ROW(ik_row_add_i64);
+IK_BINARY_ROW(ik_row_sub_i64);
+IK_BINARY_ROW(ik_row_mul_i64);
+
+// Comparisons: the result is a byte, 0 or 1.
+IK_BINARY_ROW(ik_row_less_f32);
+IK_BINARY_ROW(ik_row_less_i32);
+IK_BINARY_ROW(ik_row_less_i64);
+IK_BINARY_ROW(ik_row_less_equal_f32);
+IK_BINARY_ROW(ik_row_less_equal_i32);
+IK_BINARY_ROW(ik_row_less_equal_i64);
+IK_BINARY_ROW(ik_row_equal_f32);
+IK_BINARY_ROW(ik_row_equal_i32);
+IK_BINARY_ROW(ik_row_equal_i64);
+IK_BINARY_ROW(ik_row_equal_bool);
+IK_BINARY_ROW(ik_row_and_bool);
+IK_BINARY_ROW(ik_row_or_bool);
+IK_BINARY_ROW(ik_row_xor_bool);
+
+// Where the left byte is not 0 the result becomes the right element; elsewhere it stays.
+IK_BINARY_ROW(ik_row_choose_1);
+IK_BINARY_ROW(ik_row_choose_4);
+IK_BINARY_ROW(ik_row_choose_8);
 
 // MARK: Reductions
 
@@ -176,6 +208,7 @@ IK_REDUCE_CELL(ik_cell_mean_qs16);
 IK_REDUCE_CELL(ik_cell_max_qs16);
 IK_REDUCE_CELL(ik_cell_min_qs16);
 IK_REDUCE_CELL(ik_cell_sum_f32);
+IK_REDUCE_CELL(ik_cell_product_f32);
 IK_REDUCE_CELL(ik_cell_max_f32);
 IK_REDUCE_CELL(ik_cell_min_f32);
 IK_REDUCE_CELL(ik_cell_sum_i32);
@@ -270,6 +303,45 @@ typedef struct ik_lstm {
 /// State: output [batch][output], cell [batch][unit], room for four gates.
 void ik_scalar_lstm_f32(const ik_step *step, uint8_t *arena);
 
+/// int8 activations and weights, int16 cells of 2^cell_exponent. The biases hold the zero points' shares;
+/// the gates' factors lead to arguments of 2^-12. What is left out is NULL.
+typedef struct ik_lstm_qs8 {
+    const int8_t *input[4], *recurrent[4], *projection;
+    const int16_t *peephole[4];
+    const int32_t *input_bias[4], *recurrent_bias[4], *projection_bias;
+    int32_t input_multiplier[4], input_shift[4], recurrent_multiplier[4], recurrent_shift[4];
+    int32_t peephole_multiplier[4], peephole_shift[4];
+    int32_t hidden_multiplier, hidden_shift, hidden_zero_point;
+    int32_t projection_multiplier, projection_shift;
+    int64_t batches, times, inputs, units, outputs;
+    int32_t cell_clip, projection_clip;  ///< 0: none.
+    int32_t cell_exponent;               ///< -15 to -9
+    uint8_t is_time_major;
+} ik_lstm_qs8;
+/// State: cells [batch][unit] of int16, room for four gates; bytes: outputs [batch][output] less their
+/// zero point, room for units + outputs + inputs.
+void ik_scalar_lstm_qs8(const ik_step *step, uint8_t *arena);
+
+/// What ONNX calls RNN, GRU and LSTM, in one direction. Gates in ONNX's order: (hidden); update, reset,
+/// hidden; input, output, forget, cell.
+enum { IK_RNN = 1, IK_GRU = 3, IK_LSTM = 4 };
+/// Activations of gates.
+enum { IK_LOGISTIC, IK_TANH, IK_RELU };
+typedef struct ik_recurrent {
+    const float *input, *recurrent;            ///< [gate][unit][input], [gate][unit][unit]
+    const float *input_bias, *recurrent_bias;  ///< [gate][unit]
+    const float *peephole;                     ///< [input, output, forget][unit], or NULL
+    int64_t batches, times, inputs, units;
+    int32_t kind;           ///< and the number of gates
+    int32_t activation[3];  ///< Of gates, candidate and cell.
+    float clip;             ///< Of arguments; 0: none.
+    uint8_t is_reversed, resets_first;  ///< resets_first: GRU's reset gate is applied before the product.
+    uint8_t keeps_output, keeps_cell;   ///< The first state was copied in; else it is 0.
+} ik_recurrent;
+/// [time][batch][input] to [time][batch][unit]. State: output [batch][unit], cell [batch][unit], room
+/// for five vectors of units.
+void ik_scalar_recurrent_f32(const ik_step *step, uint8_t *arena);
+
 // MARK: Pools and softmax, by ik_step.u.pool and .softmax
 
 void ik_scalar_average_pool_f32(const ik_step *step, uint8_t *arena);
@@ -278,6 +350,14 @@ void ik_scalar_average_pool_qs16(const ik_step *step, uint8_t *arena);
 void ik_scalar_max_pool_qs16(const ik_step *step, uint8_t *arena);
 void ik_scalar_average_pool_qu8(const ik_step *step, uint8_t *arena);
 void ik_scalar_softmax_f32(const ik_step *step, uint8_t *arena);
+
+/// Tables of 513 values each: e^x for x in [-10, 0], 1 / (1 + x) for x in [0, 1].
+typedef struct ik_softmax_qs16 {
+    const int16_t *powers, *reciprocals;
+    int64_t rows, depth;
+    int32_t multiplier, shift;  ///< From a difference of inputs to units of 10 / 65535.
+} ik_softmax_qs16;
+void ik_scalar_softmax_qs16(const ik_step *step, uint8_t *arena);
 
 // MARK: Arithmetic that plans need too
 

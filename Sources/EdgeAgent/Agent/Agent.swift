@@ -34,13 +34,17 @@ package struct Agent: Sendable {
                 agent: plan.agent, version: AgentVersion.text, boot: 0,
                 startedAtNanoseconds: startedAt, clock: wallClock.state, pipelines: []))
         let outbox = try makeOutbox(status: status, log: log)
-        let hosts = try start(outbox, status: status, wallClock: wallClock)
+        let saver = try StateSaver(
+            interval: plan.configuration.restart.saveInterval, logger: logger)
+        let hosts = try start(outbox, saver: saver, status: status, wallClock: wallClock)
+        saver.start(hosts.map(\.state))
         let monitor = Monitor(
             hosts: hosts, outbox: outbox, wallClock: wallClock, log: log, notifier: notifier,
             logger: logger, locksMemory: plan.configuration.agent.lockMemory)
+        // The last one ends first: the monitor logs what the others say at their end.
         let services: [any Service] = [
-            OutboxHost(outbox: outbox, logger: logger),
-            PipelineHosts(hosts: hosts, notifier: notifier), monitor,
+            monitor, OutboxHost(outbox: outbox, logger: logger),
+            PipelineHosts(hosts: hosts, saver: saver, notifier: notifier),
         ]
         let group = ServiceGroup(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint],
@@ -52,15 +56,16 @@ package struct Agent: Sendable {
     ///
     /// - Throws: `AgentError`; what was started has ended again.
     private func start(
-        _ outbox: OutboxService, status: StatusBox, wallClock: WallClock
+        _ outbox: OutboxService, saver: StateSaver, status: StatusBox, wallClock: WallClock
     ) throws(AgentError) -> [PipelineHost] {
         var hosts: [PipelineHost] = []
         do throws(AgentError) {
             for pipeline in plan.pipelines {
                 hosts.append(
                     try PipelineHost(
-                        pipeline, agent: plan.agent, outbox: outbox, wallClock: wallClock,
-                        logger: logger))
+                        pipeline, agent: plan.configuration.agent,
+                        restart: plan.configuration.restart, outbox: outbox, saver: saver,
+                        wallClock: wallClock, logger: logger))
             }
             status.update { $0.pipelines = hosts.map(\.status) }
             outbox.setBirth(birth(status))

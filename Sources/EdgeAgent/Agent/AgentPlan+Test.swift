@@ -13,12 +13,13 @@ extension AgentPlan {
             let limit = UInt64(clamping: pipeline.configuration.inferenceBudget.wholeNanoseconds)
             do throws(PipelineError) {
                 let activated = try ModelActivation.activate(
-                    pipeline.bundle, alarmRule: pipeline.alarmRule, limitNanoseconds: limit)
-                let set = activated.model.withSession { session in session.plan.instructionSet }
+                    pipeline.bundle, alarmRule: pipeline.alarmRule, engines: pipeline.engines,
+                    limitNanoseconds: limit)
                 let manifest = pipeline.bundle.manifest
                 lines.append(
-                    "\(name): \(manifest.name) \(manifest.version), built-in engine (\(set.rawValue)), "
-                        + "p99 \(Double(activated.p99Nanoseconds) / 1000) µs of \(limit / 1000) µs")
+                    "\(name): \(manifest.name) \(manifest.version), "
+                        + "p99 \(Double(activated.p99Nanoseconds) / 1000) µs of \(limit / 1000) µs, "
+                        + "engine \(activated.model.engine)")
             } catch {
                 throw .pipeline(name: name, error)
             }

@@ -1,3 +1,4 @@
+internal import InferenceRuntime
 internal import SensorIO
 
 /// What an agent is made of, worked out from the configuration before anything is started.
@@ -7,6 +8,7 @@ package struct AgentPlan: Sendable {
         var configuration: PipelineConfiguration
         var bundle: ModelBundle
         var alarmRule: AlarmRule?
+        var engines: EngineSelection
         var filters: [TopicFilter]
         var keys: [TopicKey]
         var channelCaptures: [Int?]
@@ -111,8 +113,9 @@ package struct AgentPlan: Sendable {
             alerts = endpoint
         }
         return PipelinePlan(
-            configuration: pipeline, bundle: bundle, alarmRule: rule, filters: pipeline.topics,
-            keys: keys, channelCaptures: captures,
+            configuration: pipeline, bundle: bundle, alarmRule: rule,
+            engines: configuration.inference.engines, filters: pipeline.topics, keys: keys,
+            channelCaptures: captures,
             sensors: broker.endpoint(agent: agent, role: "\(name)-sensors", password: password),
             alerts: alerts, topics: try topics(pipeline, configuration, agent: agent))
     }

@@ -20,9 +20,10 @@ struct Monitor: Service {
         var ticks = 0
         var turns = hosts.map { _ in UInt64.max }
         var lastWatchdog: UInt64 = 0
+        var dropped = hosts.map { _ in UInt64(0) }
         await withGracefulShutdownHandler {
             while !Task.isCancelled, !Task.isShuttingDownGracefully {
-                writeNotices()
+                writeNotices(&dropped)
                 if ticks % 5 == 0 { wallClock.refresh() }
                 ticks += 1
                 if !isReady {
@@ -37,14 +38,25 @@ struct Monitor: Service {
                     break
                 }
             }
-            writeNotices()
+            // The pipelines have ended before: this is all that they had to say.
+            writeNotices(&dropped)
         } onGracefulShutdown: {
         }
     }
 
-    private func writeNotices() {
-        for host in hosts {
-            for notice in host.notices.take().notices { log.write(notice, pipeline: host.name) }
+    private func writeNotices(_ dropped: inout [UInt64]) {
+        for (index, host) in hosts.enumerated() {
+            let taken = host.notices.take()
+            for notice in taken.notices { log.write(notice, pipeline: host.name) }
+            if taken.dropped > dropped[index] {
+                logger.warning(
+                    "more happened than is shown here",
+                    metadata: [
+                        "pipeline": "\(host.name)",
+                        "notShown": "\(taken.dropped - dropped[index])",
+                    ])
+                dropped[index] = taken.dropped
+            }
         }
     }
 

@@ -39,6 +39,8 @@ package struct NoticeLog: Sendable {
             } else {
                 logger.notice("the outbox has room again: readings are taken")
             }
+        case .windowsNotSaved(let reason):
+            logger.error("windows could not be saved: after the restart they begin anew: \(reason)")
         case .scheduling(let operation, let number):
             logger.error(
                 "the thread's scheduling could not be set: see systemd/real-time.conf.example",
@@ -69,6 +71,10 @@ package struct NoticeLog: Sendable {
                     "records": "\(records)", "quarantined": "\(quarantined)",
                     "movedTo": "\(path)",
                 ])
+        case .keptDamaged(let count):
+            logger.error(
+                "saved alarms were damaged on the disk and are forgotten",
+                metadata: ["alarms": "\(count)"])
         case .bootNumberIsRandom(let error):
             logger.error("the number of this start could not be stored, it is random: \(error)")
         case .uplinkChanged(let isConnected, let error):

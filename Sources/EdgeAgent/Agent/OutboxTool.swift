@@ -51,6 +51,52 @@ package enum OutboxTool {
         try OutboxInspector.purge(path: path)
     }
 
+    /// Looks for damage. Blocks on the disk.
+    ///
+    /// - Returns: what is wrong, a line each; empty if nothing is.
+    /// - Throws: `SQLiteError` when there is no outbox, or it cannot be read at all.
+    package static func verify(_ path: String) throws -> [String] {
+        try OutboxInspector(path: path).verify()
+    }
+
+    /// One line for each record that the broker has refused, the oldest refusal first: its key, class, identifier,
+    /// time, reason, topic. Blocks on the disk.
+    package static func listQuarantined(_ path: String, _ body: (String) -> Void) throws {
+        try OutboxInspector(path: path).forEachQuarantined { record in
+            let code = record.reasonCode ?? 0
+            let reason =
+                code == 0 ? "damaged on the disk" : "\(MQTTReasonCode(rawValue: code))"
+            body(
+                "\(record.key)\t\(record.header.recordClass)\t\(record.boot)/\(record.header.sequence)\t"
+                    + "\(timestamp(record.header.createdNanoseconds))\t\(reason)\t\(record.topic)")
+            return true
+        }
+    }
+
+    /// Has refused records sent again by the next start, and says what became of them. Blocks on the disk.
+    ///
+    /// - Parameter keys: nil: all.
+    /// - Throws: `OutboxError.inUse` while an agent runs, or `SQLiteError`.
+    package static func retryQuarantined(_ path: String, keys: [Int64]?) throws -> [String] {
+        let report = try OutboxInspector.retryQuarantined(path: path, keys: keys)
+        var lines = ["\(report.restored) records wait again"]
+        if report.superseded > 0 {
+            lines.append("\(report.superseded) states removed: a newer one of their topic waits")
+        }
+        if report.damaged > 0 {
+            lines.append("\(report.damaged) left as they are: they are damaged")
+        }
+        return lines
+    }
+
+    /// Removes refused records, and says how many. Blocks on the disk.
+    ///
+    /// - Parameter keys: nil: all.
+    /// - Throws: `OutboxError.inUse` while an agent runs, or `SQLiteError`.
+    package static func dropQuarantined(_ path: String, keys: [Int64]?) throws -> Int {
+        try OutboxInspector.dropQuarantined(path: path, keys: keys)
+    }
+
     /// Whether an agent has the outbox open.
     package static func isInUse(_ error: any Error) -> Bool {
         if case .inUse = error as? OutboxError { true } else { false }

@@ -13,6 +13,8 @@ final class PipelineHost: Sendable {
     let metrics: PipelineMetrics
     let budgetMetrics: BudgetMetrics
     let notices: NoticeBox
+    /// What the saver works on.
+    let state: PipelineState
     private let publishesLive: Bool
     private let thread: Mutex<PipelineThread>
 
@@ -20,8 +22,8 @@ final class PipelineHost: Sendable {
     ///
     /// - Throws: `AgentError` when the model fails its tests or the parts do not fit.
     init(
-        _ plan: AgentPlan.PipelinePlan, agent: String, outbox: OutboxService, wallClock: WallClock,
-        logger: Logger
+        _ plan: AgentPlan.PipelinePlan, agent: AgentConfiguration, restart: RestartConfiguration,
+        outbox: OutboxService, saver: StateSaver, wallClock: WallClock, logger: Logger
     ) throws(AgentError) {
         let configuration = plan.configuration
         name = configuration.name
@@ -42,21 +44,30 @@ final class PipelineHost: Sendable {
         }
         do throws(PipelineError) {
             let activated = try ModelActivation.activate(
-                plan.bundle, alarmRule: plan.alarmRule, limitNanoseconds: limit)
+                plan.bundle, alarmRule: plan.alarmRule, engines: plan.engines,
+                limitNanoseconds: limit)
             logger.notice(
                 "model tested",
                 metadata: [
                     "pipeline": "\(name)", "model": "\(manifest.name) \(manifest.version)",
                     "digest": "\(plan.bundle.digest)",
+                    "engine": "\(activated.model.engine)",
                     "p99Microseconds": "\(Double(activated.p99Nanoseconds) / 1000)",
                     "limitMicroseconds": "\(Double(limit) / 1000)",
                 ])
             let pipeline = try Pipeline(
-                settings: Self.settings(plan, agent: agent, boot: outbox.boot.number),
+                settings: Self.settings(plan, agent: agent.id, boot: outbox.boot.number),
                 model: activated.model, lane: lane, wallClock: wallClock, control: control)
             metrics = pipeline.metrics
             budgetMetrics = pipeline.budgetMetrics
             notices = pipeline.notices
+            state = pipeline.saveWindows(
+                in: "\(agent.stateDirectory)/windows-\(configuration.name).state",
+                filled: saver.filled)
+            let report = pipeline.restore(
+                outbox.kept.filter { $0.scope == configuration.name },
+                maximumAgeNanoseconds: UInt64(clamping: restart.maximumAge.wholeNanoseconds))
+            report.log(pipeline: name, to: logger)
             thread = Mutex(PipelineThread(pipeline, control: control, lane: lane))
         } catch {
             throw .pipeline(name: configuration.name, error)
@@ -105,14 +116,35 @@ final class PipelineHost: Sendable {
     func stop() { thread.withLock { $0.stop() } }
 }
 
+extension Pipeline.RestoreReport {
+    /// Says what was taken up and what was not.
+    func log(pipeline: String, to logger: Logger) {
+        var logger = logger
+        logger[metadataKey: "pipeline"] = "\(pipeline)"
+        if let windowsRefused {
+            logger.warning("saved windows are not used, they begin anew: \(windowsRefused)")
+        }
+        guard windows + alarmsThatGoOn + alarmsToClear > 0 else { return }
+        logger.notice(
+            "restarted",
+            metadata: [
+                "windows": "\(windows)", "alarmsThatGoOn": "\(alarmsThatGoOn)",
+                "alarmsCleared": "\(alarmsToClear)",
+            ])
+    }
+}
+
 /// All pipelines as one service: they stop at the same time.
 struct PipelineHosts: Service {
     let hosts: [PipelineHost]
+    let saver: StateSaver
     let notifier: SystemdNotifier
 
     func run() async throws {
         try? await gracefulShutdown()
         notifier.send(.stopping, .status("stopping"))
+        // From here on each pipeline saves its windows itself.
+        saver.stop()
         // Each waits for its last PUBACKs: all at the same time, and then one is waited for after the other.
         for host in hosts { host.requestStop() }
         for host in hosts { host.stop() }

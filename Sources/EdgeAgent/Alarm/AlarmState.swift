@@ -126,6 +126,23 @@ package struct AlarmState: Sendable, Equatable {
         if isRaised { scheduleReminder(rule, now) }
     }
 
+    /// Goes on after a restart.
+    ///
+    /// - Parameters:
+    ///   - isSameModel: false where the model or the rule is another one: the label is a number that only its
+    ///     own model knows, and scores of the two must not add up.
+    ///   - keepsCounts: whether the counts are those of the end.
+    package mutating func resume(
+        rule: AlarmRule, now: AlarmInstant, isSameModel: Bool, keepsCounts: Bool
+    ) {
+        if !isSameModel { labelIndex = -1 }
+        if isSameModel && keepsCounts {
+            if isRaised { scheduleReminder(rule, now) }
+        } else {
+            restartCounting(rule: rule, now: now)
+        }
+    }
+
     /// Updates the counts; returns the highest severity that has held long enough.
     private mutating func count(
         _ observation: AlarmObservation, rule: AlarmRule

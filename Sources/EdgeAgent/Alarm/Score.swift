@@ -27,7 +27,7 @@ package struct Score: Sendable, Equatable {
 /// What came of reading a model's outputs.
 package enum ScoreOutcome: Sendable, Equatable {
     case score(Score)
-    /// An output (or an input) is NaN or infinite: an evaluation error. It neither raises nor
+    /// An output (or an input) is NaN or infinite, or the engine gave none: an evaluation error. It neither raises nor
     /// clears an alarm; it is counted, and if it repeats the agent says so.
     case notFinite
 }

@@ -9,6 +9,9 @@ package final class EventModel: Sendable {
     package let digest: String
     /// The model's object: name, version, digest.
     let model: [UInt8]
+    /// Tell the bundle, and this version of it, from others.
+    package let nameHash: UInt64
+    package let digestHash: UInt64
     private let texts: [UInt8]
     private let labels: [Range<Int>]
     private let channels: [Range<Int>]
@@ -27,6 +30,8 @@ package final class EventModel: Sendable {
     ) {
         self.version = version
         self.digest = digest
+        nameHash = StateHash.of(name)
+        digestHash = StateHash.of(digest)
         var writer = JSONWriter(growingTo: .max)
         writer.beginObject()
         writer.key("name")

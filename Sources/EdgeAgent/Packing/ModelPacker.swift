@@ -1,5 +1,5 @@
 internal import Glibc
-internal import InferenceRuntime
+package import InferenceRuntime
 internal import SensorIO
 
 /// Makes a bundle of a model, a description and recorded samples.
@@ -21,10 +21,16 @@ package struct ModelPacker {
 
     package var falseAlarmRate: Double
     package var goldenCount: Int
+    /// Which engines may run the model.
+    package var engines: EngineSelection
     /// Where an alarm clears, as a share of where it is raised, when the description does not say.
     private static let clearShare = 0.8
 
-    package init(falseAlarmRate: Double = 0.001, goldenCount: Int = 16) {
+    package init(
+        falseAlarmRate: Double = 0.001, goldenCount: Int = 16,
+        engines: EngineSelection = EngineSelection()
+    ) {
+        self.engines = engines
         self.falseAlarmRate = falseAlarmRate
         self.goldenCount = goldenCount
     }
@@ -40,10 +46,10 @@ package struct ModelPacker {
         let placeholder = BundleManifest.Thresholds(
             bands: [SeverityBand(severity: .warning, raiseAbove: .greatestFiniteMagnitude)],
             clearBelow: nil, raiseAfter: 1, clearAfter: 1, reminder: nil)
-        let plan: ModelPlan
+        let runnable: InferenceModel
         let pipeline: PipelineModel
         do throws(PipelineError) {
-            plan = try ModelPlan.make(model)
+            runnable = try InferenceModel.make(model, engines: engines)
             var preliminary = manifest
             preliminary.thresholds = manifest.thresholds ?? placeholder
             let rule: AlarmRule
@@ -53,7 +59,7 @@ package struct ModelPacker {
                 throw .alarm(error)
             }
             pipeline = try PipelineModel(
-                preliminary, plan: plan, alarmRule: rule, digest: "")
+                preliminary, model: runnable, alarmRule: rule, digest: "")
         } catch {
             throw .pipeline(error)
         }
@@ -63,7 +69,7 @@ package struct ModelPacker {
             manifest.thresholds = thresholds(run.sortedScores)
         }
         let baseline = baseline(run, manifest)
-        let golden = goldenVectors(run, pipeline, plan)
+        let golden = goldenVectors(run, pipeline, runnable)
         var files = extraFiles
         files[manifest.modelFile] = model
         files["bundle.json"] = manifest.encoded()
@@ -155,7 +161,7 @@ package struct ModelPacker {
     }
 
     /// Windows spread over the samples, the one with the largest score among them.
-    private func goldenVectors(_ run: Run, _ model: PipelineModel, _ plan: ModelPlan)
+    private func goldenVectors(_ run: Run, _ model: PipelineModel, _ runnable: InferenceModel)
         -> BundleGolden
     {
         var indices = Set<Int>()
@@ -164,8 +170,8 @@ package struct ModelPacker {
         if let largest = run.scores.indices.max(by: { run.scores[$0] < run.scores[$1] }) {
             indices.insert(largest)
         }
-        let main = plan.mainOutput
-        let isFloat = [.float32, .float64].contains(plan.outputs[main].elementType)
+        let main = runnable.mainOutput
+        let isFloat = [.float32, .float64].contains(runnable.outputs[main].elementType)
         return BundleGolden(
             vectors: indices.sorted().map { index in
                 model.withSession { session in
@@ -173,11 +179,11 @@ package struct ModelPacker {
                         unsafe session.setInput($0)
                     }
                     let input = unsafe session.withInput {
-                        unsafe TensorValues.read($0, plan.inputs[0].elementType)
+                        unsafe TensorValues.read($0, runnable.inputs[0].elementType)
                     }
                     session.invoke()
                     let output = unsafe session.withOutput(main) {
-                        unsafe TensorValues.read($0, plan.outputs[main].elementType)
+                        unsafe TensorValues.read($0, runnable.outputs[main].elementType)
                     }
                     let scale = output.map(abs).max() ?? 0
                     return BundleGolden.Vector(

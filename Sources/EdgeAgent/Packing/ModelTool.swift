@@ -1,5 +1,5 @@
 internal import Glibc
-internal import InferenceRuntime
+package import InferenceRuntime
 
 /// What the command's `model info` and `model run` do, on paths.
 package enum ModelTool {
@@ -8,18 +8,21 @@ package enum ModelTool {
     /// Describes a model file or a bundle's model, a line each. Blocks on the disk.
     ///
     /// - Throws: `PackingError`; each message names the file.
-    package static func info(modelPath: String) throws(PackingError) -> [String] {
-        let plan = try plan(modelPath)
+    package static func info(
+        modelPath: String, engines: EngineSelection
+    ) throws(PackingError) -> [String] {
+        let model = try model(modelPath, engines)
         var lines = [modelPath]
-        for (index, input) in plan.inputs.enumerated() {
+        for (index, input) in model.inputs.enumerated() {
             lines.append("  input \(index)     \(describe(input))")
         }
-        for (index, output) in plan.outputs.enumerated() {
+        for (index, output) in model.outputs.enumerated() {
             lines.append("  output \(index)    \(describe(output))")
         }
+        lines.append("  memory      \(model.memoryDescription)")
+        lines.append("  engine      \(model.engine)")
+        guard let plan = model.plan else { return lines }
         lines.append("  work        \(plan.multiplyAdds) multiply-adds")
-        lines.append("  memory      arena \(plan.arenaBytes) B, weights \(plan.weightBytes) B")
-        lines.append("  engine      built-in, \(plan.instructionSet.rawValue)")
         lines.append("  operators   \(plan.operators.count)")
         for (index, node) in plan.operators.enumerated() {
             lines.append("    \(index)  \(node.name) → \(node.outputShape)")
@@ -32,61 +35,97 @@ package enum ModelTool {
     /// - Returns: how many runs the input had.
     /// - Throws: `PackingError`, `.inputSize` when the input is no whole number of runs.
     package static func run(
-        modelPath: String, inputPath: String, outputPath: String
+        modelPath: String, inputPath: String, outputPath: String, engines: EngineSelection
     ) throws(PackingError) -> Int {
-        let plan = try plan(modelPath)
+        var session = try session(modelPath, engines)
         let input: [UInt8]
-        var session: InferenceSession
         do throws(BundleError) {
             input = try BundleFiles.read(path: inputPath, maximumBytes: maximumInputBytes)
         } catch {
             throw .bundle(error)
         }
-        do throws(ModelError) {
-            session = try InferenceSession(plan: plan)
-        } catch {
-            throw .pipeline(.model(error))
-        }
-        let step = plan.inputs.reduce(0) { $0 + $1.byteCount }
+        let step = session.inputs.reduce(0) { $0 + $1.byteCount }
         guard step > 0, !input.isEmpty, input.count % step == 0 else {
             throw .inputSize(path: inputPath, bytes: input.count, bytesEach: step)
         }
+        let runs = input.count / step
+        // All memory is there before the first run: between reading and writing this makes no
+        // system call, which a test holds the release build to.
         var output: [UInt8] = []
+        // A tensor is bounded by the model's limits; 1 GiB at most at once, the rest as it comes.
+        let (outputBytes, overflow) = runs.multipliedReportingOverflow(
+            by: session.outputs.reduce(0) { $0 + $1.byteCount })
+        output.reserveCapacity(overflow ? 0 : min(outputBytes, maximumInputBytes))
         for start in stride(from: 0, to: input.count, by: step) {
-            var offset = start
-            for index in plan.inputs.indices {
-                let count = plan.inputs[index].byteCount
-                unsafe session.withInput(index) { bytes in
-                    unsafe bytes.copyBytes(from: input[offset..<(offset + count)])
-                }
-                offset += count
+            setInputs(&session, input[start..<(start + step)])
+            do throws(ModelError) {
+                try session.invokeThrowing()
+            } catch {
+                throw .modelFile(path: modelPath, error)
             }
-            session.invoke()
-            for index in plan.outputs.indices {
-                unsafe session.withOutput(index) { bytes in unsafe output.append(contentsOf: bytes)
-                }
-            }
+            output += outputs(session)
         }
         do throws(BundleError) {
             try BundleWriter.overwrite(output, at: outputPath)
         } catch {
             throw .bundle(error)
         }
-        return input.count / step
+        return runs
     }
 
-    private static func plan(_ path: String) throws(PackingError) -> ModelPlan {
-        var status = stat()
-        let isDirectory =
-            unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-        var file = path
-        if isDirectory {
-            file =
-                unsafe access("\(path)/model.onnx", R_OK) == 0
-                ? "\(path)/model.onnx" : "\(path)/model.tflite"
-        }
+    /// Makes a session of a model file or a bundle's model.
+    static func session(
+        _ path: String, _ engines: EngineSelection
+    ) throws(PackingError) -> InferenceSession {
+        let model = try model(path, engines)
         do throws(ModelError) {
-            return try ModelPlan(contentsOf: file)
+            return try InferenceSession(model)
+        } catch {
+            throw .modelFile(path: path, error)
+        }
+    }
+
+    /// Copies one run's raw input tensors, which lie one after the other.
+    ///
+    /// - Returns: how many bytes a run takes; nothing is copied when there are not as many.
+    @discardableResult
+    static func setInputs(_ session: inout InferenceSession, _ bytes: ArraySlice<UInt8>) -> Int {
+        let total = session.inputs.reduce(0) { $0 + $1.byteCount }
+        guard bytes.count == total else { return total }
+        var rest = bytes
+        for index in session.inputs.indices {
+            let count = session.inputs[index].byteCount
+            unsafe session.withInput(index) { unsafe $0.copyBytes(from: rest.prefix(count)) }
+            rest = rest.dropFirst(count)
+        }
+        return total
+    }
+
+    /// The raw output tensors, one after the other.
+    static func outputs(_ session: borrowing InferenceSession) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for index in session.outputs.indices {
+            unsafe session.withOutput(index) { unsafe bytes.append(contentsOf: $0) }
+        }
+        return bytes
+    }
+
+    /// The model's file: `path` itself, or the one in a bundle's directory.
+    static func modelFile(_ path: String) -> String {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            return path
+        }
+        return unsafe access("\(path)/model.onnx", R_OK) == 0
+            ? "\(path)/model.onnx" : "\(path)/model.tflite"
+    }
+
+    /// Loads a model file or a bundle's model.
+    static func model(
+        _ path: String, _ engines: EngineSelection
+    ) throws(PackingError) -> InferenceModel {
+        do throws(ModelError) {
+            return try InferenceModel(contentsOf: modelFile(path), engines: engines)
         } catch {
             throw .modelFile(path: path, error)
         }

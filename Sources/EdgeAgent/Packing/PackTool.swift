@@ -1,4 +1,4 @@
-internal import InferenceRuntime
+package import InferenceRuntime
 internal import SensorIO
 
 /// What the command's `model pack` and `model check` do, on paths.
@@ -11,9 +11,8 @@ package enum PackTool {
         package var digest: SHA256Digest
         package var goldenVectors: Int
         package var p99Nanoseconds: UInt64
-        package var instructionSet: String
-        package var arenaBytes: Int
-        package var weightBytes: Int
+        package var engine: InferenceEngine
+        package var memory: String
     }
 
     /// Packs a bundle. Blocks on the disk.
@@ -52,7 +51,7 @@ package enum PackTool {
     ///
     /// - Throws: `PackingError`.
     package static func check(
-        bundlePath: String, limit: Duration
+        bundlePath: String, limit: Duration, engines: EngineSelection
     ) throws(PackingError) -> CheckReport {
         let bundle: ModelBundle
         do throws(BundleError) {
@@ -62,15 +61,15 @@ package enum PackTool {
         }
         do throws(PipelineError) {
             let activated = try ModelActivation.activate(
-                bundle, limitNanoseconds: UInt64(clamping: limit.wholeNanoseconds))
-            let plan = activated.model.withSession { session in session.plan }
+                bundle, engines: engines, limitNanoseconds: UInt64(clamping: limit.wholeNanoseconds)
+            )
+            let model = activated.model.withSession { session in session.model }
             return CheckReport(
                 name: bundle.manifest.name, version: bundle.manifest.version,
                 release: bundle.manifest.release, digest: bundle.digest,
                 goldenVectors: bundle.golden.vectors.count,
                 p99Nanoseconds: activated.p99Nanoseconds,
-                instructionSet: plan.instructionSet.rawValue, arenaBytes: plan.arenaBytes,
-                weightBytes: plan.weightBytes)
+                engine: model.engine, memory: model.memoryDescription)
         } catch {
             throw .pipeline(error)
         }

@@ -2,17 +2,23 @@
 ///
 /// - Thread: one at a time.
 struct AgentAlertStates {
-    private struct Raised {
+    struct Raised {
         var atNanoseconds: Int64 = 0
         var by = EventReference(boot: 0, sequence: 0)
     }
 
     private var raised = [Raised](repeating: Raised(), count: AgentAlertLabel.allCases.count)
 
+    /// Takes an alert up that an earlier start has raised, to clear it.
+    mutating func restore(_ label: AgentAlertLabel, _ state: Raised) {
+        raised[Int(label.rawValue)] = state
+    }
+
     /// Makes an alert of a transition; a clear names the raise it ends.
     mutating func makeAlert(
         _ label: AgentAlertLabel, _ transition: AlertTransition, sequence: UInt64, boot: UInt64,
-        timeNanoseconds: Int64, clock: ClockState, value: Double, limit: Double
+        timeNanoseconds: Int64, clock: ClockState, value: Double, limit: Double,
+        reason: ClearReason = .recovered
     ) -> AgentAlert {
         let index = Int(label.rawValue)
         if transition == .raised {
@@ -23,6 +29,6 @@ struct AgentAlertStates {
         return AgentAlert(
             label, transition, sequence: sequence, timeNanoseconds: timeNanoseconds, clock: clock,
             value: value, limit: limit, raisedAtNanoseconds: raised[index].atNanoseconds,
-            raisedBy: raised[index].by)
+            raisedBy: raised[index].by, reason: reason)
     }
 }

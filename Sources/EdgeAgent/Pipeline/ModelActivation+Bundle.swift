@@ -1,4 +1,4 @@
-internal import InferenceRuntime
+package import InferenceRuntime
 internal import SensorIO
 
 extension ModelActivation {
@@ -11,12 +11,15 @@ extension ModelActivation {
 
     /// Prepares a bundle's model, runs its golden vectors and measures it. Blocks for about 30 ms.
     ///
-    /// - Parameter limitNanoseconds: what an inference may take at the 99th percentile.
+    /// - Parameters:
+    ///   - engines: which may run the model.
+    ///   - limitNanoseconds: what an inference may take at the 99th percentile.
     /// - Throws: `PipelineError` with the first test that failed.
     package static func activate(
-        _ bundle: ModelBundle, alarmRule: AlarmRule? = nil, limitNanoseconds: UInt64
+        _ bundle: ModelBundle, alarmRule: AlarmRule? = nil, engines: EngineSelection,
+        limitNanoseconds: UInt64
     ) throws(PipelineError) -> Activated {
-        let model = try PipelineModel(bundle, alarmRule: alarmRule)
+        let model = try PipelineModel(bundle, alarmRule: alarmRule, engines: engines)
         try verify(try vectors(bundle, for: model), on: model)
         let limit = bundle.manifest.inferenceBudget.map {
             min(limitNanoseconds, UInt64(clamping: $0.wholeNanoseconds))
@@ -31,10 +34,7 @@ extension ModelActivation {
         _ bundle: ModelBundle, for model: PipelineModel
     ) throws(PipelineError) -> [GoldenVector] {
         let (input, output) = model.withSession { session in
-            (
-                session.plan.inputs[0].elementType,
-                session.plan.outputs[session.plan.mainOutput].elementType
-            )
+            (session.inputs[0].elementType, session.outputs[session.mainOutput].elementType)
         }
         var vectors: [GoldenVector] = []
         for (index, vector) in bundle.golden.vectors.enumerated() {

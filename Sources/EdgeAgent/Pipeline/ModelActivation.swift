@@ -20,7 +20,7 @@ package enum ModelActivation {
 
     /// Runs golden vectors; every output has to be the expected one.
     ///
-    /// - Throws: `.tensorSize`, `.goldenMismatch`.
+    /// - Throws: `.tensorSize`, `.goldenMismatch`; `.model` when the engine cannot run it.
     package static func verify(
         _ vectors: [GoldenVector], on model: PipelineModel
     ) throws(PipelineError) {
@@ -34,9 +34,9 @@ package enum ModelActivation {
     private static func run(
         _ vector: GoldenVector, index: Int, session: inout InferenceSession
     ) throws(PipelineError) {
-        let input = session.plan.inputs[0]
-        let main = session.plan.mainOutput
-        let output = session.plan.outputs[main]
+        let input = session.inputs[0]
+        let main = session.mainOutput
+        let output = session.outputs[main]
         guard vector.input.count == input.byteCount else {
             throw .tensorSize(
                 name: "golden input \(index)", expected: input.byteCount,
@@ -48,7 +48,11 @@ package enum ModelActivation {
                 actual: vector.output.count)
         }
         unsafe session.withInput { bytes in unsafe bytes.copyBytes(from: vector.input) }
-        session.invoke()
+        do throws(ModelError) {
+            try session.invokeThrowing()
+        } catch {
+            throw .model(error)
+        }
         let actual = unsafe session.withOutput(main) { bytes in unsafe Array(bytes) }
         guard actual != vector.output else { return }
         if output.elementType == .float32, vector.tolerance > 0 {

@@ -10,7 +10,7 @@ extension Pipeline {
     func evaluateDueWindows() {
         let start = MonotonicClock.nanoseconds
         let limit = settings.budgetNanoseconds / 2
-        while lane.hasRoom(forBytes: roomBytes), let due = bank.nextDue() {
+        while !hasRetired, lane.hasRoom(forBytes: roomBytes), let due = bank.nextDue() {
             evaluate(due)
             if settings.onOverrun != .evaluate, MonotonicClock.nanoseconds &- start > limit {
                 break

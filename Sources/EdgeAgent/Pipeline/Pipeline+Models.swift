@@ -16,6 +16,7 @@ extension Pipeline {
         if let next = delivery.model {
             delivery.model = model
             model = next
+            modelHash = next.modelHash
             swap(&events, &delivery.events)
             roomBytes = Self.roomBytes(events.capacityBytes)
             budget.setFallback(next.fallback != nil, now: now)
@@ -58,8 +59,9 @@ extension Pipeline {
         return nil
     }
 
+    /// One evaluation's records: an alert, its state, a prediction, the agent's own, and what is kept of them.
     static func roomBytes(_ eventBytes: Int) -> Int {
-        4 * (eventBytes + TopicKey.maximumBytes + 1024)
+        5 * (eventBytes + TopicKey.maximumBytes + 1024)
     }
 
     /// Lets the shadow see the window that was decided last, if the time until the next reading allows for it.

@@ -17,16 +17,40 @@ extension Pipeline {
             unsafe raisedKeys.keep(key, slot: slot)
         }
         unsafe send(event, subject: key)
+        if transition != .reminded {
+            unsafe keep(transition == .cleared ? nil : alarms[slot], key: key)
+        }
     }
 
     /// Clears the alarm of an asset whose slot another one has taken, so that none stays raised for ever.
     func retireAlarm(slot: Int) {
         let state = alarms[slot]
         guard alarms.retire(slot: slot) == .clear else { return }
+        let key = unsafe raisedKeys.key(slot: slot)
+        guard !hasRetired, lane.hasRoom(forBytes: roomBytes) else {
+            // Nothing of the slot's next asset is decided before it: see `evaluateDueWindows`.
+            retiredAlarms.append(
+                RetiredAlarm(key: unsafe Array(key), state: state, reason: .evicted))
+            return
+        }
+        unsafe publishRetired(state, reason: .evicted, subject: key)
+    }
+
+    /// Publishes a clear that no evaluation has caused. There is room for it.
+    func publishRetired(
+        _ state: AlarmState, reason: ClearReason, subject: UnsafeRawBufferPointer
+    ) {
         let event = AlertEvent(
-            retiring: state, reason: .evicted, sequence: lane.makeSequence(),
+            retiring: state, reason: reason, sequence: lane.makeSequence(),
             rule: model.alarmRule, timeNanoseconds: turnWallNanoseconds, clock: wallClock.state)
-        unsafe send(event, subject: raisedKeys.key(slot: slot))
+        unsafe send(event, subject: subject)
+        unsafe keep(nil, key: subject)
+    }
+
+    /// Clears one of the agent's own alerts that an earlier start has left raised.
+    func clearAgentAlert(_ alert: RetiredAgentAlert) {
+        agentAlerts.restore(alert.label, alert.raised)
+        publishAgentAlert(alert.label, .cleared, value: 0, limit: 0, reason: .restarted)
     }
 
     private func send(_ event: AlertEvent, subject: UnsafeRawBufferPointer) {
@@ -68,13 +92,14 @@ extension Pipeline {
 
     /// Sends one of the agent's own alerts about this pipeline, and its retained state.
     func publishAgentAlert(
-        _ label: AgentAlertLabel, _ transition: AlertTransition, value: Double, limit: Double
+        _ label: AgentAlertLabel, _ transition: AlertTransition, value: Double, limit: Double,
+        reason: ClearReason = .recovered
     ) {
         let sequence = lane.makeSequence()
         let alert = agentAlerts.makeAlert(
             label, transition, sequence: sequence, boot: settings.boot,
             timeNanoseconds: turnWallNanoseconds, clock: wallClock.state, value: value,
-            limit: limit)
+            limit: limit, reason: reason)
         let subject = Array(settings.name.utf8)
         var header = header(.notice, sequence: sequence)
         header.contentType = .cloudEventsJSON
@@ -90,6 +115,7 @@ extension Pipeline {
         unsafe agentEvents.withMessage { bytes in
             unsafe submit(settings.topics.agentStates, nil, state, header, bytes)
         }
+        keep(alert)
         notices.post(.agentAlert(label, transition, value: value, limit: limit))
         alertSession?.flush()
     }
@@ -193,7 +219,7 @@ extension Pipeline {
         if case .connected = state { true } else { false }
     }
 
-    private func undeliverable(_ subject: UnsafeRawBufferPointer?, reason: String) {
+    func undeliverable(_ subject: UnsafeRawBufferPointer?, reason: String) {
         metrics.count(.undeliverableEvents)
         let asset = unsafe subject.map { unsafe String(decoding: $0, as: UTF8.self) } ?? ""
         notices.post(.undeliverable(asset: asset, reason: reason))

@@ -71,7 +71,26 @@ extension Pipeline {
         case .incompleteRow: metrics.count(.incompleteRows)
         }
         // A bulk pipeline evaluates every window, so none may be replaced by a newer one.
-        if settings.onOverrun == .evaluate { evaluateDueWindows() }
+        if settings.onOverrun == .evaluate {
+            waitForRoom()
+            evaluateDueWindows()
+        }
+    }
+
+    /// Waits for the outbox to take what fills the lane.
+    ///
+    /// A turn reads up to `MQTTSession.readBudget` messages, whose records may be more than the lane holds. Only
+    /// a bulk pipeline waits: without room its window would stay due, and be replaced by the next reading's.
+    private func waitForRoom() {
+        while !lane.hasRoom(forBytes: roomBytes), !control.isStopRequested {
+            lane.flush()
+            lane.wantsWake = true
+            guard !lane.hasRoom(forBytes: roomBytes) else { return }
+            roomPoll.removeAll()
+            roomPoll.add(lane.wakeDescriptor, .readable)
+            roomPoll.wait(deadlineNanoseconds: MonotonicClock.nanoseconds &+ 100_000_000)
+            lane.drainWake()
+        }
     }
 
     private func captured(

@@ -59,8 +59,19 @@ package final class Pipeline {
     var lastKeptSequence: UInt64 = 0
     var agentAlerts = AgentAlertStates()
 
+    // MARK: Over restarts
+    /// nil where nothing is saved.
+    var state: PipelineState?
+    /// Of the bundle's name, and of its digest with the alarm rule.
+    let nameHash: UInt64
+    var modelHash: UInt64
+    var retiredAlarms: [RetiredAlarm] = []
+    var retiredAgentAlerts: [RetiredAgentAlert] = []
+
     // MARK: The turn
     var poll = PollSet(capacity: 8)
+    /// For a wait inside a turn, while `poll` is being served.
+    var roomPoll = PollSet(capacity: 1)
     /// When the bytes that this turn reads became readable, at the earliest.
     var readableAt: UInt64 = 0
     var turnWallNanoseconds: Int64 = 0
@@ -133,8 +144,9 @@ package final class Pipeline {
             identity: EventIdentity(agent: settings.agent, boot: settings.boot),
             maximumSubjectBytes: settings.name.utf8.count + 256)
         unsafe topicBuffer = .allocate(byteCount: TopicFilter.maximumBytes + 1, alignment: 8)
-        // One evaluation's records: an alert, its state, a prediction, and the agent's own.
         roomBytes = Self.roomBytes(events.capacityBytes)
+        nameHash = model.eventModel.nameHash
+        modelHash = model.modelHash
         self.model = model
         connectCallbacks()
     }
@@ -175,6 +187,10 @@ package final class Pipeline {
     }
 
     private func turn() {
+        if hasRetired {
+            turnWallNanoseconds = WallClock.nanoseconds
+            publishRetired()
+        }
         poll.removeAll()
         let wakeIndex = poll.add(lane.wakeDescriptor, .readable)
         // Without room for what an evaluation may decide, nothing is read: the broker keeps it.
@@ -203,6 +219,7 @@ package final class Pipeline {
         }
         metrics.set(.sensorsConnected, sensors.isReady ? 1 : 0)
         tick(now: MonotonicClock.nanoseconds)
+        serveSaver()
         alertSession?.flush()
         lane.flush()
         lane.wantsWake = holdsReadings || !lane.isClear || !mayRead
@@ -236,7 +253,8 @@ package final class Pipeline {
     }
 
     private var longestHoldNanoseconds: UInt64 {
-        UInt64(max(settings.sensors.keepAliveSeconds, 4)) &* 500_000_000
+        // The broker's own keep alive, where it has set one.
+        max(sensors.keepAliveSeconds, 4) &* 500_000_000
     }
 
     private func nextDeadline(_ now: UInt64, mayRead: Bool) -> UInt64 {
@@ -274,6 +292,7 @@ package final class Pipeline {
         sensors.flush()
         alertSession?.stop(timeoutNanoseconds: 200_000_000)
         sensors.stop(timeoutNanoseconds: 200_000_000)
+        saveFinally()
     }
 
     private func applyScheduling() {

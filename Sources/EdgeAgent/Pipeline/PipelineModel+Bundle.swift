@@ -4,10 +4,13 @@ internal import SensorIO
 extension PipelineModel {
     /// Prepares a bundle's model: plan, features, score, alarm rule.
     ///
-    /// - Parameter alarmRule: nil for the bundle's own; the box's configuration may have another.
+    /// - Parameters:
+    ///   - alarmRule: nil for the bundle's own; the box's configuration may have another.
+    ///   - engines: which may run it.
     /// - Throws: `PipelineError` with what does not fit.
     package convenience init(
-        _ bundle: ModelBundle, alarmRule: AlarmRule? = nil
+        _ bundle: ModelBundle, alarmRule: AlarmRule? = nil,
+        engines: EngineSelection = EngineSelection()
     ) throws(PipelineError) {
         let rule: AlarmRule
         if let alarmRule {
@@ -20,17 +23,17 @@ extension PipelineModel {
             }
         }
         try self.init(
-            bundle.manifest, plan: ModelPlan.make(bundle.model), alarmRule: rule,
-            digest: bundle.digest.description)
+            bundle.manifest, model: InferenceModel.make(bundle.model, engines: engines),
+            alarmRule: rule, digest: bundle.digest.description)
     }
 
     /// Prepares a model whose bundle is still in the making.
     package convenience init(
-        _ manifest: BundleManifest, plan: ModelPlan, alarmRule: AlarmRule, digest: String
+        _ manifest: BundleManifest, model: InferenceModel, alarmRule: AlarmRule, digest: String
     ) throws(PipelineError) {
         try self.init(
             Parts(
-                plan: plan, channels: manifest.channels, window: manifest.window,
+                model: model, channels: manifest.channels, window: manifest.window,
                 features: manifest.features, normalization: manifest.normalization,
                 method: manifest.scoreMethod, alarmRule: alarmRule,
                 fallback: manifest.fallbackRule(),
@@ -40,12 +43,14 @@ extension PipelineModel {
     }
 }
 
-extension ModelPlan {
-    /// Plans a model from bytes at hand.
-    package static func make(_ modelBytes: [UInt8]) throws(PipelineError) -> ModelPlan {
-        let result = unsafe modelBytes.withUnsafeBytes { bytes -> Result<ModelPlan, ModelError> in
+extension InferenceModel {
+    /// Prepares a model from bytes at hand.
+    package static func make(
+        _ modelBytes: [UInt8], engines: EngineSelection
+    ) throws(PipelineError) -> InferenceModel {
+        let result = unsafe modelBytes.withUnsafeBytes { bytes -> Result<Self, ModelError> in
             do throws(ModelError) {
-                return .success(unsafe try ModelPlan(bytes: bytes))
+                return .success(unsafe try InferenceModel(bytes: bytes, engines: engines))
             } catch {
                 return .failure(error)
             }

@@ -1,7 +1,7 @@
 package import InferenceRuntime
 package import SensorIO
 
-/// A model with all that is needed to feed it and to read it: plan and session, features, score.
+/// A model with all that is needed to feed it and to read it: session, features, score.
 ///
 /// - Thread: made on any, then one at a time: the pipeline's.
 // The three buffers are allocated in init with the counts of their tensors, and freed in deinit.
@@ -9,7 +9,7 @@ package import SensorIO
 package final class PipelineModel {
     /// What it is made of.
     package struct Parts {
-        package var plan: ModelPlan
+        package var model: InferenceModel
         package var channels: [ChannelDescription]
         package var window: WindowDescription
         package var features: FeatureDescription
@@ -20,12 +20,12 @@ package final class PipelineModel {
         package var eventModel: EventModel
 
         package init(
-            plan: ModelPlan, channels: [ChannelDescription], window: WindowDescription,
+            model: InferenceModel, channels: [ChannelDescription], window: WindowDescription,
             features: FeatureDescription, normalization: NormalizationDescription,
             method: ScoreMethod, alarmRule: AlarmRule, fallback: FallbackRule?,
             eventModel: EventModel
         ) {
-            self.plan = plan
+            self.model = model
             self.channels = channels
             self.window = window
             self.features = features
@@ -55,6 +55,8 @@ package final class PipelineModel {
     private let physicalExtractor: FeatureExtractor?
     private var session: InferenceSession
     private var scorer: Scorer
+    /// False when ONNX Runtime could not run the model: the outputs mean nothing then.
+    private var hasOutputs = true
     private let features: UnsafeMutableBufferPointer<Float>
     private let physical: UnsafeMutableBufferPointer<Float>
     private let outputs: UnsafeMutableBufferPointer<Float>
@@ -83,23 +85,24 @@ package final class PipelineModel {
             throw .features(error)
         }
         let featureCount = extractor.featureCount
-        guard let input = parts.plan.inputs.first, parts.plan.inputs.count == 1 else {
-            throw .tensorCount(name: "input", actual: parts.plan.inputs.count)
+        let inputs = parts.model.inputs
+        guard let input = inputs.first, inputs.count == 1 else {
+            throw .tensorCount(name: "input", actual: inputs.count)
         }
         guard input.elementCount == featureCount else {
             throw .tensorSize(name: "input", expected: featureCount, actual: input.elementCount)
         }
-        guard parts.plan.outputs.indices.contains(parts.plan.mainOutput) else {
-            throw .tensorCount(name: "output", actual: parts.plan.outputs.count)
+        outputIndex = parts.model.mainOutput
+        guard parts.model.outputs.indices.contains(outputIndex) else {
+            throw .tensorCount(name: "output", actual: parts.model.outputs.count)
         }
-        let output = parts.plan.outputs[parts.plan.mainOutput]
+        let output = parts.model.outputs[outputIndex]
         for (name, tensor) in [("input", input), ("output", output)]
         where ![.int8, .uint8, .float32, .float64].contains(tensor.elementType) {
             throw .tensorType(name: name, type: "\(tensor.elementType)")
         }
-        outputIndex = parts.plan.mainOutput
         do {
-            session = try InferenceSession(plan: parts.plan)
+            session = try InferenceSession(parts.model)
         } catch {
             throw .model(error)
         }
@@ -151,13 +154,14 @@ package final class PipelineModel {
     /// Runs the model on the features.
     package func invoke() {
         unsafe session.setInput(UnsafeBufferPointer(features))
-        session.invoke()
+        hasOutputs = session.invoke()
         unsafe session.copyOutput(into: outputs, index: outputIndex)
     }
 
     /// The score of the last `invoke()`.
     package func score() -> ScoreOutcome {
-        unsafe scorer.evaluate(
+        guard hasOutputs else { return .notFinite }
+        return unsafe scorer.evaluate(
             features: UnsafeBufferPointer(features), outputs: UnsafeBufferPointer(outputs))
     }
 
@@ -167,6 +171,9 @@ package final class PipelineModel {
             features: UnsafeBufferPointer(features), outputs: UnsafeBufferPointer(outputs),
             limit: Self.contributorLimit)
     }
+
+    /// What runs the model.
+    package var engine: InferenceEngine { session.model.engine }
 
     /// The features of the last `extract`, as the model is fed them.
     package var normalizedFeatures: UnsafeBufferPointer<Float> {

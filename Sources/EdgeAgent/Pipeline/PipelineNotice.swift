@@ -19,6 +19,8 @@ package enum PipelineNotice: Sendable {
     case undeliverable(asset: String, reason: String)
     /// The lane to the outbox is full: the pipeline reads no more until there is room.
     case outboxBehind(isBehind: Bool)
+    /// The windows could not be saved at the end.
+    case windowsNotSaved(reason: String)
     /// A setting of the thread could not be applied.
     case scheduling(operation: String, errorNumber: Int32)
 }

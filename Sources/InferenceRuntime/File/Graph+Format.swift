@@ -5,13 +5,13 @@ extension Graph {
     init(_ file: ModelBytes, limits: ModelLimits) throws(ModelError) {
         // TensorFlow Lite's identifier decides; ONNX has none, but a model begins with one of a few
         // fields.
-        let isTFLite = file.count >= 8 && (try? file.load(UInt32.self, at: 4)) == 0x334C_4654
-        if !isTFLite && ONNXModel.recognises(file) {
+        if !file.isTFLite && ONNXModel.recognises(file) {
             self = try ONNXGraphBuilder(try ONNXModel(file, limits: limits), limits: limits).build()
                 .droppingUnused()
         } else {
             self = try TFLiteReader(file, limits: limits).readGraph()
-                .droppingUnused().resolvingOpenExtents(limits).foldingConstants(limits)
+                .droppingUnused().resolvingOpenExtents(limits).dequantizingWeights()
+                .foldingConstants(limits)
         }
     }
 }

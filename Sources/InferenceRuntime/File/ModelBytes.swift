@@ -3,7 +3,10 @@ internal import Glibc
 /// The bytes of a model file in memory of our own.
 ///
 /// A copy, not a mapping: a file that is truncated or rewritten while it is mapped kills the
-/// process with SIGBUS or changes under checks that have already been made.
+/// process with SIGBUS or changes under checks that have already been made. A read-only mapping
+/// protects from neither, and a mapped file cannot be sealed. Weights are packed into other memory
+/// anyway, so the copy lives only until the plan is made. One that changes while it is read gives
+/// a mixture of old and new bytes, which is checked like any other file.
 ///
 /// All reading is bounds-checked and never traps.
 struct ModelBytes: Sendable {
@@ -54,6 +57,9 @@ struct ModelBytes: Sendable {
         }
         count = filled
     }
+
+    /// Whether TensorFlow Lite's identifier, TFL3, is where it belongs.
+    var isTFLite: Bool { count >= 8 && (try? load(UInt32.self, at: 4)) == 0x334C_4654 }
 
     /// The same bytes, and zeros up to `count`.
     func copy(extendedTo count: Int) throws(ModelError) -> ModelBytes {

@@ -17,6 +17,37 @@ extension Graph {
         return kept
     }
 
+    /// The graph with a DEQUANTIZE before each int8 operand of a matrix product or a transposed
+    /// convolution of float32: these have no kernels of their own for hybrid operands.
+    func dequantizingWeights() -> Graph {
+        var widened = self
+        widened.nodes = []
+        for var node in nodes {
+            switch node.operation {
+            case .batchMatrixProduct, .transposeConvolution:
+                guard let y = node.outputs.first, tensors[y].elementType == .float32 else { break }
+                for (place, input) in node.inputs.enumerated() {
+                    guard let input, tensors[input].elementType == .int8,
+                        tensors[input].quantization != nil
+                    else { continue }
+                    widened.tensors.append(
+                        GraphTensor(
+                            name: tensors[input].name, shape: tensors[input].shape,
+                            elementType: .float32))
+                    let real = widened.tensors.count - 1
+                    widened.nodes.append(
+                        GraphNode(
+                            position: node.position, name: node.name, operation: .dequantize,
+                            inputs: [input], outputs: [real]))
+                    node.inputs[place] = real
+                }
+            default: break
+            }
+            widened.nodes.append(node)
+        }
+        return widened
+    }
+
     /// The graph with every DEQUANTIZE of a constant computed: models with float16 or int8 weights
     /// and float32 arithmetic store them so.
     ///

@@ -33,6 +33,9 @@ struct GraphTensor {
     var isVariable = false
     /// The first axis whose extent the file leaves open.
     var openAxis: Int?
+    /// The first axis whose extent is 0 in the file, 1 here: only for tensors that hold nothing but
+    /// a quantization.
+    var emptyAxis: Int?
 
     /// Number of elements. The reader has proven that it does not overflow.
     var elementCount: Int { shape.reduce(1, *) }
@@ -56,6 +59,8 @@ struct GraphNode {
     /// Tensor indices; nil for an optional input that is left out.
     var inputs: [Int?]
     var outputs: [Int]
+    /// Tensors that nobody reads; their quantization tells how the operator rounds on its way.
+    var intermediates: [Int] = []
 }
 
 /// What an operator does.
@@ -84,6 +89,11 @@ enum Operation: Equatable {
     case batchMatrixProduct(transposesLeft: Bool, transposesRight: Bool)
     case svdf(rank: Int, activation: Activation)
     case lstm(LSTMOptions)
+    case recurrent(RecurrentOptions)
+    case compare(Comparison)
+    /// The second input where the first is true, else the third; shapes broadcast.
+    case select
+    case encode(LabelMap)
     /// Computed when the model was loaded, or needed by nobody.
     case folded
     /// The shape of its input; only where nobody needs it.

@@ -7,17 +7,25 @@ enum UnaryFunction: Equatable {
     case absolute, negate
     case squareRoot, reciprocalSquareRoot, square
     case exponential, logarithm
+    case ceiling, floor, roundToEven, sign, errorFunction
+    case logicalNot
 }
 
 /// A function of two elements; shapes broadcast.
 enum BinaryFunction: Equatable {
     case add, subtract, multiply, divide
-    case minimum, maximum, squaredDifference, prelu
+    case minimum, maximum, squaredDifference, prelu, power
+}
+
+/// A function of two elements that is true or false; shapes broadcast.
+enum Comparison: Equatable {
+    case less, lessOrEqual, equal
+    case and, or, exclusiveOr
 }
 
 /// What becomes of the elements along the axes that a reduction removes.
 enum Reduction: Equatable {
-    case mean, sum, maximum, minimum
+    case mean, sum, maximum, minimum, product
 }
 
 /// An operator whose output elements are input elements.
@@ -37,6 +45,10 @@ enum Movement: Equatable {
     case gather(axis: Int, batchAxes: Int)
     case spaceToBatch
     case batchToSpace
+    /// Repeats axes of extent 1.
+    case broadcast
+    /// Repeats the whole tensor along each axis.
+    case tile
 }
 
 /// A change of image size.

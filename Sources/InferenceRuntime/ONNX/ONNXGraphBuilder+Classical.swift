@@ -42,6 +42,9 @@ extension ONNXGraphBuilder {
             let names = try context.reader.strings("classlabels_strings")
             if !names.isEmpty { value.labels = names }
             set(context, value)
+        case "LabelEncoder": try lowerLabelEncoder(context)
+        case "OneHotEncoder": try lowerOneHotEncoder(context)
+        case "SVMRegressor": try lowerSupportVectors(context)
         case "FeatureVectorizer": try lowerFeatureVectorizer(context)
         default: return false
         }

@@ -28,6 +28,11 @@ extension ONNXGraphBuilder {
                 gamma: try reader.float("gamma") ?? 1.05070102214813232421875)
         case "HardSigmoid": try lowerHardSigmoid(context)
         case "Softplus": try lowerSoftplus(context)
+        case "Ceil": try unary(.ceiling, context)
+        case "Floor": try unary(.floor, context)
+        case "Round": try unary(.roundToEven, context)
+        case "Sign": try unary(.sign, context)
+        case "Erf": try unary(.errorFunction, context)
         case "Gelu":
             let approximation = try reader.string("approximate") ?? "none"
             try unary(.gelu(isApproximate: approximation == "tanh"), context)
@@ -198,16 +203,21 @@ extension ONNXGraphBuilder {
     }
 
     private mutating func lowerPower(_ context: Context) throws(ModelError) {
-        guard let exponents = try context.floats(1), exponents.count == 1 else {
-            throw context.reader.unsupported("exponents that are not one constant")
+        var exponents = try context.input(1)
+        if let constant = exponents.constant {
+            let values = try constant.floats()
+            switch values.count == 1 ? values[0] : 0 {
+            case 1: return set(context, try context.input(0))
+            case 2: return try unary(.square, context)
+            case 0.5: return try unary(.squareRoot, context)
+            case -0.5: return try unary(.reciprocalSquareRoot, context)
+            default: break
+            }
+            // Exporters write whole exponents as integers.
+            exponents = Self.value(
+                of: ONNXTensor(values, shape: constant.shape, name: "exponents"))
         }
-        switch exponents[0] {
-        case 1: set(context, try context.input(0))
-        case 2: try unary(.square, context)
-        case 0.5: try unary(.squareRoot, context)
-        case -0.5: try unary(.reciprocalSquareRoot, context)
-        case let exponent: throw context.reader.unsupported("an exponent of \(exponent)")
-        }
+        try binary(.power, context, try context.input(0), exponents, into: 0)
     }
 
     private mutating func lowerCast(_ context: Context) throws(ModelError) {

@@ -23,6 +23,28 @@ extension ONNXGraphBuilder {
             return true
         default: break
         }
+        if context.node.operation == "ConstantOfShape" {
+            let shape = try context.integers(0) ?? []
+            let value = try context.reader.tensor("value")
+            let count = shape.reduce(1) {
+                $0 > Self.foldingLimit ? $0 : $0 * min(max($1, 0), 4_097)
+            }
+            guard shape.allSatisfy({ $0 >= 1 }), count <= Self.foldingLimit else {
+                throw context.reader.unsupported("a constant of shape \(shape)")
+            }
+            let element = try value?.bytes() ?? [0, 0, 0, 0]
+            guard value?.elementCount ?? 1 == 1 else {
+                throw context.reader.invalid("its value is not one element")
+            }
+            let bytes = Array(repeatElement(element, count: count).joined())
+            set(
+                context,
+                Self.value(
+                    of: ONNXTensor(
+                        bytes: bytes, shape: shape, elementType: value?.elementType ?? .float32,
+                        name: "folded")))
+            return true
+        }
         let operands = context.inputs.compactMap { $0 }
         let constants = operands.compactMap(\.constant)
         guard !constants.isEmpty, constants.count == operands.count,
@@ -128,7 +150,16 @@ extension ONNXGraphBuilder {
     private func arithmetic(
         _ context: Context, _ inputs: [ONNXTensor]
     ) throws(ModelError) -> ONNXTensor? {
-        guard inputs.count == 2, inputs.allSatisfy({ $0.elementType == .int64 }) else { return nil }
+        guard inputs.count == 2 else { return nil }
+        if inputs.allSatisfy({ $0.elementType == .float32 }), context.node.operation == "Mul",
+            inputs[0].elementCount == 1 || inputs[1].elementCount == 1
+        {
+            let (left, right) = (try inputs[0].floats(), try inputs[1].floats())
+            let products = left.flatMap { a in right.map { a * $0 } }
+            let shape = try broadcast(inputs[0].shape, inputs[1].shape, context)
+            return ONNXTensor(products, shape: shape, name: "folded")
+        }
+        guard inputs.allSatisfy({ $0.elementType == .int64 }) else { return nil }
         let left = try inputs[0].integers()
         let right = try inputs[1].integers()
         guard left.count == right.count || left.count == 1 || right.count == 1 else { return nil }

@@ -98,7 +98,8 @@ extension ONNXGraphBuilder {
                 }
             }
             guard isFloor || isHalf && rounding.hasPrefix("round_prefer") && !hasTies else {
-                throw reader.unsupported("nearest by '\(rounding)' of '\(coordinates)'")
+                try lowerNearest(context, value, output, coordinates, rounding)
+                return
             }
         }
         let image = try channelsLast(value, context.name)
@@ -111,5 +112,31 @@ extension ONNXGraphBuilder {
                     hasHalfPixelCenters: isHalf)), context, [x, size], shape: output,
             name: context.output(0) ?? "", type: value.elementType,
             quantization: tensors[x].quantization)
+    }
+
+    /// The nearest pixel by any rule: rows, then columns are picked by number.
+    private mutating func lowerNearest(
+        _ context: Context, _ value: Value, _ output: [Int], _ coordinates: String,
+        _ rounding: String
+    ) throws(ModelError) {
+        let round: (Float) -> Float
+        switch rounding {
+        case "round_prefer_floor": round = { ($0 - 0.5).rounded(.up) }
+        case "round_prefer_ceil": round = { ($0 + 0.5).rounded(.down) }
+        case "floor": round = { $0.rounded(.down) }
+        case "ceil": round = { $0.rounded(.up) }
+        default: throw context.reader.unsupported("nearest by '\(rounding)'")
+        }
+        let x = try tensor(context, 0)
+        try emitGathered(context, x, output) { axis, place in
+            let (from, to) = (Float(value.shape[axis]), Float(output[axis]))
+            let real: Float =
+                switch coordinates {
+                case "align_corners": to == 1 ? 0 : Float(place) * (from - 1) / (to - 1)
+                case "asymmetric": Float(place) * from / to
+                default: (Float(place) + 0.5) * from / to - 0.5
+                }
+            return Int(min(max(round(real), 0), from - 1))
+        }
     }
 }

@@ -16,6 +16,13 @@ extension ONNXGraphBuilder {
         case "Softmax": try lowerSoftmax(context, isLogarithm: false)
         case "LogSoftmax": try lowerSoftmax(context, isLogarithm: true)
         case "LayerNormalization": try lowerLayerNormalization(context)
+        case "InstanceNormalization": try lowerInstanceNormalization(context)
+        case "RNN": try lowerRecurrent(context, .rnn)
+        case "GRU": try lowerRecurrent(context, .gru)
+        case "LSTM": try lowerRecurrent(context, .lstm)
+        case "DynamicQuantizeLinear": try lowerDynamicQuantization(context)
+        case "MatMulInteger": try lowerIntegerProduct(context, as: "MatMul")
+        case "ConvInteger": try lowerIntegerProduct(context, as: "Conv")
         default: return false
         }
         return true

@@ -91,27 +91,7 @@ extension ONNXGraphBuilder {
         guard context.output(1) == nil, context.output(2) == nil else {
             throw context.reader.unsupported("statistics as outputs")
         }
-        let axes = try argument(Array(first..<shape.count))
-        let row = shape[..<first] + shape[first...].map { _ in 1 }
-        func temporary(_ shape: [Int]) throws(ModelError) -> Int {
-            try addTensor("\(context.name)/part", shape, .float32)
-        }
-        let mean = try temporary(Array(row))
-        emit(.reduction(.mean, keepsAxes: true), context, [x.tensor, axes], [mean])
-        let centred = try temporary(shape)
-        emit(.binary(.subtract, activation: .none), context, [x.tensor, mean], [centred])
-        let squares = try temporary(shape)
-        emit(.unary(.square), context, [centred], [squares])
-        let variance = try temporary(Array(row))
-        emit(.reduction(.mean, keepsAxes: true), context, [squares, axes], [variance])
-        let epsilon = try floatConstant(
-            "epsilon", [try context.reader.float("epsilon") ?? 1e-5], shape: [])
-        let shifted = try temporary(Array(row))
-        emit(.add(activation: .none), context, [variance, epsilon], [shifted])
-        let factor = try temporary(Array(row))
-        emit(.unary(.reciprocalSquareRoot), context, [shifted], [factor])
-        let normal = try temporary(shape)
-        emit(.binary(.multiply, activation: .none), context, [centred, factor], [normal])
+        let normal = try normalized(context, x.tensor, shape, axes: Array(first..<shape.count))
         let value = Value(shape: shape, elementType: .float32, tensor: normal)
         let scale = try context.input(1)
         let bias = context.optional(2)
@@ -122,5 +102,46 @@ extension ONNXGraphBuilder {
             return
         }
         set(context, try combined(.add, context, scaled, bias, name: context.output(0)))
+    }
+
+    /// (x − mean) / √(variance + ε) over `axes`.
+    private mutating func normalized(
+        _ context: Context, _ x: Int, _ shape: [Int], axes: [Int]
+    ) throws(ModelError) -> Int {
+        let row = shape.indices.map { axes.contains($0) ? 1 : shape[$0] }
+        let axes = try argument(axes)
+        func temporary(_ shape: [Int]) throws(ModelError) -> Int {
+            try addTensor("\(context.name)/part", shape, .float32)
+        }
+        let mean = try temporary(row)
+        emit(.reduction(.mean, keepsAxes: true), context, [x, axes], [mean])
+        let centred = try temporary(shape)
+        emit(.binary(.subtract, activation: .none), context, [x, mean], [centred])
+        let squares = try temporary(shape)
+        emit(.unary(.square), context, [centred], [squares])
+        let variance = try temporary(row)
+        emit(.reduction(.mean, keepsAxes: true), context, [squares, axes], [variance])
+        let epsilon = try floatConstant(
+            "epsilon", [try context.reader.float("epsilon") ?? 1e-5], shape: [])
+        let shifted = try temporary(row)
+        emit(.add(activation: .none), context, [variance, epsilon], [shifted])
+        let factor = try temporary(row)
+        emit(.unary(.reciprocalSquareRoot), context, [shifted], [factor])
+        let normal = try temporary(shape)
+        emit(.binary(.multiply, activation: .none), context, [centred, factor], [normal])
+        return normal
+    }
+
+    /// Each channel of each image by itself.
+    mutating func lowerInstanceNormalization(_ context: Context) throws(ModelError) {
+        let x = try tensor(context, 0)
+        let shape = x.value.shape
+        guard shape.count >= 3, let scale = try context.floats(1), let bias = try context.floats(2),
+            scale.count == shape[1], bias.count == shape[1]
+        else { throw context.reader.invalid("its scale or bias for \(shape)") }
+        let normal = try normalized(context, x.tensor, shape, axes: Array(2..<shape.count))
+        var scaled = context
+        scaled.inputs[0] = Value(shape: shape, elementType: .float32, tensor: normal)
+        try scaleChannels(scaled, scale, bias)
     }
 }

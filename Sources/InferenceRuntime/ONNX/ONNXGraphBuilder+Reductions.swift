@@ -96,4 +96,34 @@ extension ONNXGraphBuilder {
         let argument = try argument(Array(1..<rank - 1))
         emit(.reduction(reduction, keepsAxes: true), context, [x, argument], [y])
     }
+
+    /// max + log Σ exp(x − max), which overflows nowhere.
+    mutating func lowerLogSumExp(_ context: Context) throws(ModelError) {
+        let x = try tensor(context, 0)
+        let shape = x.value.shape
+        var axes = try axes(context, input: 1) ?? []
+        if axes.isEmpty { axes = Array(shape.indices) }
+        axes = try axes.map { axis throws(ModelError) in
+            try context.axis(axis, rank: shape.count)
+        }
+        let kept = shape.indices.map { axes.contains($0) ? 1 : shape[$0] }
+        let argument = try argument(axes)
+        func temporary(_ shape: [Int]) throws(ModelError) -> Int {
+            try addTensor("\(context.name)/part", shape, .float32)
+        }
+        let (largest, centred) = (try temporary(kept), try temporary(shape))
+        emit(.reduction(.maximum, keepsAxes: true), context, [x.tensor, argument], [largest])
+        emit(.binary(.subtract, activation: .none), context, [x.tensor, largest], [centred])
+        let (powers, sum) = (try temporary(shape), try temporary(kept))
+        emit(.unary(.exponential), context, [centred], [powers])
+        emit(.reduction(.sum, keepsAxes: true), context, [powers, argument], [sum])
+        let (logarithm, total) = (try temporary(kept), try temporary(kept))
+        emit(.unary(.logarithm), context, [sum], [logarithm])
+        emit(.add(activation: .none), context, [logarithm, largest], [total])
+        let keeps = try context.reader.integer("keepdims") ?? 1 != 0
+        let result =
+            keeps ? kept : shape.indices.filter { !axes.contains($0) }.map { shape[$0] }
+        let y = try addOutput(context, shape: result, type: .float32)
+        emit(.reshape, context, [total], [y])
+    }
 }

@@ -40,6 +40,8 @@ extension ONNXGraphBuilder {
         case "ReduceSum": try lowerReduction(context, .sum)
         case "ReduceMax": try lowerReduction(context, .maximum)
         case "ReduceMin": try lowerReduction(context, .minimum)
+        case "ReduceProd": try lowerReduction(context, .product)
+        case "ReduceLogSumExp": try lowerLogSumExp(context)
         case "ReduceL1": try lowerReduction(context, .sum, before: .absolute)
         case "ReduceL2": try lowerReduction(context, .sum, before: .square, after: .squareRoot)
         case "ReduceSumSquare": try lowerReduction(context, .sum, before: .square)
@@ -318,6 +320,12 @@ extension ONNXGraphBuilder {
             let y = try addOutput(
                 context, shape: shape, type: x.value.elementType, quantization: quantization)
             emit(.movement(.mirrorPad(includesEdge: false)), context, [x.tensor, paddings], [y])
+        case "edge", "wrap":
+            try emitGathered(context, x, shape) { axis, place in
+                let (index, extent) = (place - amounts[2 * axis], x.value.shape[axis])
+                if mode == "edge" { return min(max(index, 0), extent - 1) }
+                return ((index % extent) + extent) % extent
+            }
         default: throw reader.unsupported("padding by '\(mode)'")
         }
     }

@@ -70,6 +70,12 @@ struct ONNXGraphBuilder {
         return (places[0], steps[places[0]].node)
     }
 
+    /// Every node that reads `name`; nil when it is an output of the graph.
+    func allConsumers(of name: String) -> [ONNXModel.Node]? {
+        let places = consumers[name] ?? []
+        return places.contains(-1) ? nil : places.map { steps[$0].node }
+    }
+
     /// The whole graph.
     consuming func build() throws(ModelError) -> Graph {
         for place in steps.indices where !fused.contains(place) {
@@ -320,7 +326,9 @@ struct ONNXGraphBuilder {
     mutating func lowerStandard(_ context: Context) throws(ModelError) -> Bool {
         if try lowerQuantized(context) { return true }
         if try lowerElements(context) { return true }
+        if try lowerLogic(context) { return true }
         if try lowerShapes(context) { return true }
+        if try lowerRepetition(context) { return true }
         return try lowerLayers(context)
     }
 

@@ -21,10 +21,21 @@ extension PlanBuilder {
             let bounds = activation.bounds
             p.clamp_low = bounds.low.isFinite ? Int32(bounds.low) : .min
             p.clamp_high = bounds.high.isFinite ? Int32(bounds.high) : .max
+        case .int64: unsafe p.row = try rowLong(function, node)
         default: throw unsupported(node, "elements of type \(type(y).rawValue)")
         }
+        try appendBinary(node, index, p, a, b, y)
+    }
+
+    /// Appends a step that walks two operands, broadcast to the shape of `y`.
+    mutating func appendBinary(
+        _ node: GraphNode, _ index: Int, _ described: ik_binary, _ a: Int, _ b: Int, _ y: Int,
+        into given: Layout? = nil
+    ) throws(ModelError) {
+        var p = described
         let (first, second) = (try layout(a), try layout(b))
-        let to = try outputLayout(y)
+        let to: Layout
+        if let given { to = given } else { to = try outputLayout(y) }
         let box = Box(
             shape(y),
             [
@@ -46,7 +57,7 @@ extension PlanBuilder {
     }
 
     /// Strides of an operand over the result's axes; 0 where it is repeated.
-    private func broadcastStrides(
+    func broadcastStrides(
         _ layout: Layout, _ tensor: Int, to output: Int, _ node: GraphNode
     ) throws(ModelError) -> [Int] {
         let (operand, result) = (shape(tensor), shape(output))
@@ -115,6 +126,7 @@ extension PlanBuilder {
             let factors = commonScale(left, right, scale, shift: 7, power: 2)
             describe(factors, shift: 7, &p)
             unsafe p.row = ik_row_squared_difference_qs8
+        case .power: throw unsupported(node, "elements of type \(type(y).rawValue)")
         }
     }
 
@@ -217,6 +229,7 @@ extension PlanBuilder {
         case .maximum: unsafe ik_row_max_f32
         case .squaredDifference: unsafe ik_row_squared_difference_f32
         case .prelu: unsafe ik_row_prelu_f32
+        case .power: unsafe ik_row_power_f32
         }
     }
 
@@ -231,7 +244,18 @@ extension PlanBuilder {
         case .minimum: unsafe ik_row_min_i32
         case .maximum: unsafe ik_row_max_i32
         case .squaredDifference: unsafe ik_row_squared_difference_i32
-        case .prelu: throw unsupported(node, "elements of type int32")
+        case .prelu, .power: throw unsupported(node, "elements of type int32")
+        }
+    }
+
+    private func rowLong(
+        _ function: BinaryFunction, _ node: GraphNode
+    ) throws(ModelError) -> ik_binary_row {
+        switch function {
+        case .add: unsafe ik_row_add_i64
+        case .subtract: unsafe ik_row_sub_i64
+        case .multiply: unsafe ik_row_mul_i64
+        default: throw unsupported(node, "elements of type int64")
         }
     }
 }

@@ -36,6 +36,10 @@ extension PlanBuilder {
         case .svdf(let rank, let activation):
             try lowerSVDF(node, index, rank: rank, activation)
         case .lstm(let options): try lowerLSTM(node, index, options)
+        case .recurrent(let options): try lowerRecurrent(node, index, options)
+        case .compare(let comparison): try lowerComparison(node, index, comparison)
+        case .select: try lowerSelect(node, index)
+        case .encode(let map): try lowerEncoding(node, index, map)
         case .cast: try lowerCast(node, index)
         case .quantize, .dequantize: return try lowerChangeOfScale(node, index)
         case .averagePool(let window, let kernel, let activation)
@@ -46,6 +50,8 @@ extension PlanBuilder {
             try lowerGeneralPool(node, index, window, kernel, activation, isAverage: false)
         case .softmax(let beta) where type(try output(node)) == .float32:
             try lowerSoftmaxFloat(node, index, beta)
+        case .softmax(let beta) where type(try output(node)) == .int16:
+            try lowerSoftmax16(node, index, beta)
         case .movement(let movement): try lowerMovement(node, index, movement)
         default: return false
         }

@@ -21,6 +21,8 @@ extension PlanBuilder {
         case .gather(let axis, let batchAxes): try lowerGather(node, index, axis, batchAxes)
         case .spaceToBatch: try lowerSpaceToBatch(node, index)
         case .batchToSpace: try lowerBatchToSpace(node, index)
+        case .broadcast: try lowerBroadcast(node, index)
+        case .tile: try lowerTile(node, index)
         }
     }
 

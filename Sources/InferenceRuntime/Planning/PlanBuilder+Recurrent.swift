@@ -4,7 +4,7 @@ extension PlanBuilder {
     // MARK: - Constants
 
     /// A constant as real numbers: float32, or int8 with scales along its first axis (hybrid).
-    private mutating func realConstant(
+    mutating func realConstant(
         _ node: GraphNode, _ place: Int, hasShape expected: [Int]
     ) throws(ModelError) -> UnsafePointer<Float>? {
         let tensor = try input(node, place)
@@ -37,12 +37,12 @@ extension PlanBuilder {
         return unsafe UnsafePointer(values.baseAddress)
     }
 
-    private func has(_ node: GraphNode, _ place: Int) -> Bool {
+    func has(_ node: GraphNode, _ place: Int) -> Bool {
         place < node.inputs.count && node.inputs[place] != nil
     }
 
     /// The same; nil when it is left out.
-    private mutating func optionalConstant(
+    mutating func optionalConstant(
         _ node: GraphNode, _ place: Int, hasShape expected: [Int]
     ) throws(ModelError) -> UnsafePointer<Float>? {
         guard has(node, place) else { return nil }
@@ -50,7 +50,7 @@ extension PlanBuilder {
     }
 
     /// A bias; zero when it is left out.
-    private mutating func realBias(
+    mutating func realBias(
         _ node: GraphNode, _ place: Int, count: Int
     ) throws(ModelError) -> UnsafePointer<Float>? {
         if has(node, place) { return unsafe try realConstant(node, place, hasShape: [count]) }
@@ -58,7 +58,7 @@ extension PlanBuilder {
     }
 
     /// A copy of a constant's bytes.
-    private mutating func constantBytes<T: FixedWidthInteger & BitwiseCopyable>(
+    mutating func constantBytes<T: FixedWidthInteger & BitwiseCopyable>(
         _ node: GraphNode, _ place: Int, _ expected: ElementType, _ width: T.Type, count: Int
     ) throws(ModelError) -> UnsafePointer<T>? {
         let tensor = try input(node, place)
@@ -157,8 +157,10 @@ extension PlanBuilder {
         let (x, forget) = (try input(node, 0), try input(node, 2))
         let recurrent = try input(node, 6)
         let y = try output(node)
-        guard type(x) == .float32, type(y) == .float32 else {
-            throw unsupported(node, "activations of type \(type(x).rawValue)")
+        let isQuantized = type(x) == .int8 && type(y) == .int8
+        guard isQuantized || type(x) == .float32 && type(y) == .float32 else {
+            throw unsupported(
+                node, "activations of types \(type(x).rawValue) and \(type(y).rawValue)")
         }
         guard shape(x).count == 3, shape(forget).count == 2, shape(recurrent).count == 2 else {
             throw invalid(node, "its input has not three dimensions, or its weights not two")
@@ -172,6 +174,13 @@ extension PlanBuilder {
             throw invalid(node, "\(outputs) outputs of \(units) units without a projection")
         }
         try count(multiplyAdds: times * batches, units, 4 * (inputs + outputs))
+        if isQuantized {
+            var p = unsafe ik_lstm_qs8()
+            unsafe (p.batches, p.times, p.inputs) = (Int64(batches), Int64(times), Int64(inputs))
+            unsafe (p.units, p.outputs) = (Int64(units), Int64(outputs))
+            unsafe p.is_time_major = options.isTimeMajor ? 1 : 0
+            return unsafe try lowerQuantizedLSTM(node, index, options, p)
+        }
         var p = unsafe ik_lstm()
         unsafe (p.batches, p.times, p.inputs) = (Int64(batches), Int64(times), Int64(inputs))
         unsafe (p.units, p.outputs) = (Int64(units), Int64(outputs))

@@ -76,6 +76,7 @@ extension PlanBuilder {
             case .mean, .sum: unsafe p.cell = ik_cell_sum_qs8
             case .maximum: unsafe p.cell = ik_cell_max_qs8
             case .minimum: unsafe p.cell = ik_cell_min_qs8
+            case .product: throw unsupported(node, "elements of type \(type(x).rawValue)")
             }
         case .int16:
             guard count <= 1 << 16 else { throw unsupported(node, "\(count) elements in one") }
@@ -96,6 +97,7 @@ extension PlanBuilder {
             case .sum: unsafe p.cell = ik_cell_sum_qs16
             case .maximum: unsafe p.cell = ik_cell_max_qs16
             case .minimum: unsafe p.cell = ik_cell_min_qs16
+            case .product: throw unsupported(node, "elements of type \(type(x).rawValue)")
             }
         case .float32:
             p.scale = reduction == .mean ? 1 / Float(count) : 1
@@ -103,6 +105,7 @@ extension PlanBuilder {
             case .mean, .sum: unsafe p.cell = ik_cell_sum_f32
             case .maximum: unsafe p.cell = ik_cell_max_f32
             case .minimum: unsafe p.cell = ik_cell_min_f32
+            case .product: unsafe p.cell = ik_cell_product_f32
             }
         case .int32:
             switch reduction {
@@ -110,6 +113,7 @@ extension PlanBuilder {
             case .sum: unsafe p.cell = ik_cell_sum_i32
             case .maximum: unsafe p.cell = ik_cell_max_i32
             case .minimum: unsafe p.cell = ik_cell_min_i32
+            case .product: throw unsupported(node, "elements of type \(type(x).rawValue)")
             }
         default: throw unsupported(node, "elements of type \(type(x).rawValue)")
         }

@@ -12,6 +12,10 @@ extension PlanBuilder {
         case .int16: try lowerUnary16(node, index, function)
         case .float32: try lowerUnaryFloat(node, index, function)
         case .int32: try lowerUnaryInteger(node, index, function)
+        case .bool where function == .logicalNot:
+            var p = ik_unary()
+            unsafe p.row = ik_row_not_bool
+            try appendUnary(node, index, p)
         default: throw unsupported(node, "elements of type \(type(x).rawValue)")
         }
     }
@@ -54,6 +58,12 @@ extension PlanBuilder {
         case .square: unsafe p.row = ik_row_square_f32
         case .exponential: unsafe p.row = ik_row_exp_f32
         case .logarithm: unsafe p.row = ik_row_log_f32
+        case .ceiling: unsafe p.row = ik_row_ceil_f32
+        case .floor: unsafe p.row = ik_row_floor_f32
+        case .roundToEven: unsafe p.row = ik_row_round_f32
+        case .sign: unsafe p.row = ik_row_sign_f32
+        case .errorFunction: unsafe p.row = ik_row_erf_f32
+        case .logicalNot: throw unsupported(node, "elements of type float32")
         }
         try appendUnary(node, index, p)
     }
@@ -167,7 +177,8 @@ extension PlanBuilder {
             try appendTable(node, index) { q in
                 reciprocalSquareRoot8(q - zeroPoint, rescale, outputZeroPoint)
             }
-        case .square: throw unsupported(node, "elements of type \(type(x).rawValue)")
+        case .square, .ceiling, .floor, .roundToEven, .sign, .errorFunction, .logicalNot:
+            throw unsupported(node, "elements of type \(type(x).rawValue)")
         }
     }
 

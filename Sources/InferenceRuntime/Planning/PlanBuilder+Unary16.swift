@@ -49,8 +49,13 @@ extension PlanBuilder {
                 throw unsupported(node, "an output scale of \(outputScale)")
             }
             // There LiteRT takes gemmlowp's fixed-point function instead of the table.
-            guard scale != 1 / 4_096 else {
-                throw unsupported(node, "an input scale of exactly 2^-12")
+            if scale == 1 / 4_096 {
+                if function == .logistic {
+                    unsafe p.row = ik_row_logistic_fixed_qs16
+                } else {
+                    unsafe p.row = ik_row_tanh_fixed_qs16
+                }
+                return try appendUnary(node, index, p)
             }
             let table = unsafe try constants.allocate(UInt16.self, count: 256)
             unsafe ik_logistic_table(table.baseAddress)
@@ -78,9 +83,6 @@ extension PlanBuilder {
         return (Int32(min(multiplier, 0x1p30)), shift)
     }
 
-    /// 512 chords of the function, each moved by half its error in the middle.
-    ///
-    /// - Source: LUTPopulateInt16 of LiteRT's kernels/internal/common.h, in float32.
     private mutating func lowerTable16(
         _ node: GraphNode, _ index: Int, _ function: UnaryFunction, _ scale: Float,
         _ outputScale: Float
@@ -92,13 +94,26 @@ extension PlanBuilder {
             if function == .reciprocalSquareRoot, x <= 0 { return most }
             return function.value(x)
         }
+        let table = unsafe try constants.allocate(Int16.self, count: 513)
+        unsafe fill(
+            table, from: scale * -32_768, to: scale * 32_767,
+            inverse: try finite(65_536 / (most - least), node), value)
+        let from = try layout(try input(node, 0))
+        let to = try outputLayout(try output(node))
+        unsafe append(
+            ik_scalar_table16, UnsafeRawPointer(table.baseAddress), from: from, to: to, index)
+    }
+
+    /// 512 chords of a function, each moved by half its error in the middle.
+    ///
+    /// - Source: LUTPopulateInt16 of LiteRT's kernels/internal/common.h, in float32.
+    func fill(
+        _ table: UnsafeMutableBufferPointer<Int16>, from start: Float, to end: Float,
+        inverse: Float, _ value: (Float) -> Float
+    ) {
         func rounded(_ x: Float) -> Float { x.rounded(.toNearestOrAwayFromZero) }
         func narrowed(_ x: Float) -> Int16 { x.isNaN ? 0 : Int16(min(max(x, -32_768), 32_767)) }
-        let start = scale * -32_768
-        let end = scale * 32_767
         let step = (end - start) / 512
-        let inverse = try finite(65_536 / (most - least), node)
-        let table = unsafe try constants.allocate(Int16.self, count: 513)
         for place in 0..<512 {
             let x = start + Float(place) * step
             let sample = rounded(value(x) * inverse)
@@ -108,9 +123,38 @@ extension PlanBuilder {
             unsafe table[place] = narrowed(sample - rounded(error / 2))
         }
         unsafe table[512] = narrowed(rounded(value(end) * inverse))
-        let from = try layout(try input(node, 0))
-        let to = try outputLayout(try output(node))
-        unsafe append(
-            ik_scalar_table16, UnsafeRawPointer(table.baseAddress), from: from, to: to, index)
+    }
+
+    /// - Source: SoftmaxPrepare of LiteRT's kernels/activations.cc.
+    mutating func lowerSoftmax16(
+        _ node: GraphNode, _ index: Int, _ beta: Float
+    ) throws(ModelError) {
+        let (x, y) = (try input(node, 0), try output(node))
+        guard let depth = shape(x).last, depth <= 1 << 16 else {
+            throw unsupported(node, "\(shape(x).last ?? 0) elements in a row")
+        }
+        try require(y, hasShape: shape(x), node)
+        guard try scale16(y, node) == 1 / 32_768 else {
+            throw unsupported(node, "an output scale of \(try scale16(y, node)), not 2^-15")
+        }
+        let ratio = Double(try finite(try scale16(x, node) * beta, node)) / (10.0 / 65_535)
+        let factor = FixedMultiplier(ratio)
+        let step = Float(10.0 / 65_535)
+        let inverse = 65_536 / (Float(2.0 / 65_535) * 65_535)
+        let powers = unsafe try constants.allocate(Int16.self, count: 513)
+        unsafe fill(powers, from: step * -65_535, to: 0, inverse: inverse) {
+            UnaryFunction.exponential.value($0)
+        }
+        let reciprocals = unsafe try constants.allocate(Int16.self, count: 513)
+        let unit = Float(1.0 / 65_535)
+        unsafe fill(reciprocals, from: 0, to: unit * 65_535, inverse: inverse) { 1 / (1 + $0) }
+        let from = try denseLayout(x, index)
+        let to = try denseOutputLayout(y)
+        let parameters = unsafe try stored(
+            ik_softmax_qs16(
+                powers: powers.baseAddress, reciprocals: reciprocals.baseAddress,
+                rows: Int64(graph.tensors[x].elementCount / depth), depth: Int64(depth),
+                multiplier: factor.multiplier, shift: factor.shift))
+        unsafe append(ik_scalar_softmax_qs16, parameters, from: from, to: to, index)
     }
 }

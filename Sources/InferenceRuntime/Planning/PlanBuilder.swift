@@ -12,6 +12,8 @@ internal import CInferenceKernels
         var fill: UInt8?
         /// The file's bytes that it starts with; a constant operand.
         var constant: Range<Int>?
+        /// The tensor that it was made for; nil for a layer's own state. For messages.
+        var tensor: Int?
     }
 
     /// How a tensor is stored. The view's offset counts from the storage's start.
@@ -161,7 +163,8 @@ internal import CInferenceKernels
                 request: ArenaRequest(
                     byteCount: total.partialValue, first: isBordered ? -1 : first,
                     last: isBordered ? .max : first),
-                fill: isBordered ? UInt8(truncatingIfNeeded: zeroPoint) ^ flip : nil))
+                fill: isBordered ? UInt8(truncatingIfNeeded: zeroPoint) ^ flip : nil,
+                tensor: tensor))
         return Layout(storage: storages.count - 1, view: view, border: border)
     }
 
@@ -286,7 +289,10 @@ internal import CInferenceKernels
     private mutating func constantLayout(_ tensor: Int) throws(ModelError) -> Layout {
         if graph.tensors[tensor].isVariable { return try makeStateLayout(tensor, initial: nil) }
         guard let bytes = graph.tensors[tensor].constant else {
-            preconditionFailure("the reader proved that every tensor is written before it is read")
+            // The reader proved that an operator names it as its output; not every kind writes one.
+            throw .invalidTensor(
+                name: graph.tensors[tensor].name, index: tensor,
+                reason: "the operator that it is an output of has none")
         }
         let layout = try makeLayout(
             tensor, flip: declaredFlip(tensor), border: Border(), first: -1)

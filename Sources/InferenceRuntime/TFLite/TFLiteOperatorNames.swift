@@ -6,6 +6,8 @@ enum TFLiteOperatorNames {
         code >= 0 && code < all.count ? all[code] : "builtin \(code)"
     }
 
+    static var count: Int { all.count }
+
     private static let all = [
         "ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE",
         "DEQUANTIZE", "EMBEDDING_LOOKUP", "FLOOR", "FULLY_CONNECTED", "HASHTABLE_LOOKUP",

@@ -48,6 +48,7 @@ struct TFLiteReader {
         let nodes = try readNodes(tensorCount: tensors.count)
         let graph = Graph(
             bytes: file, tensors: tensors, nodes: nodes, inputs: inputs, outputs: outputs)
+        try checkExtents(graph)
         try checkOrder(graph)
         return graph
     }
@@ -83,7 +84,7 @@ struct TFLiteReader {
         if try table.table(6) != nil {
             throw .invalidTensor(name: name, index: index, reason: "sparse data is not supported")
         }
-        let shape = try readShape(table, name: name, index: index)
+        let (shape, emptyAxis) = try readShape(table, name: name, index: index)
         let limit = min(limits.tensorBytes, Int(Int32.max))  // kernels count in 32 bits
         var bytes = type.byteCount ?? 1
         for dimension in shape {
@@ -98,27 +99,30 @@ struct TFLiteReader {
             name: name, shape: shape, elementType: type,
             quantization: try readQuantization(table, name: name, index: index),
             constant: try readData(table, elements: elements, type: type),
-            isVariable: try table.bool(5), openAxis: try readOpenAxis(table))
+            isVariable: try table.bool(5), openAxis: try readOpenAxis(table),
+            emptyAxis: emptyAxis)
     }
 
     /// A dimension of −1 (unknown until run time, in practice the batch) is 1.
     private func readShape(
         _ table: FlatBufferTable, name: String, index: Int
-    ) throws(ModelError) -> [Int] {
+    ) throws(ModelError) -> (shape: [Int], emptyAxis: Int?) {
         let vector = try table.vector(0, elementBytes: 4)
         guard vector.count <= limits.rank else {
             throw .rankTooLarge(tensor: name, rank: vector.count, limit: limits.rank)
         }
         var shape: [Int] = []
+        var emptyAxis: Int?
         for axis in 0..<vector.count {
             let dimension = Int(try vector.integer(Int32.self, at: axis))
-            guard dimension >= 1 || dimension == -1 else {
+            guard dimension >= -1 else {
                 throw .invalidTensor(
                     name: name, index: index, reason: "dimension \(axis) is \(dimension)")
             }
-            shape.append(dimension == -1 ? 1 : dimension)
+            if dimension == 0 && emptyAxis == nil { emptyAxis = axis }
+            shape.append(max(dimension, 1))
         }
-        return shape
+        return (shape, emptyAxis)
     }
 
     /// The first axis of -1 in the shape or its signature.
@@ -214,15 +218,7 @@ struct TFLiteReader {
         guard vector.count <= limits.operands else {
             throw .tooManyOperands(count: vector.count, limit: limits.operands, position: -1)
         }
-        var indices: [Int] = []
-        for element in 0..<vector.count {
-            let index = Int(try vector.integer(Int32.self, at: element))
-            guard index >= 0, index < bound else {
-                throw .malformed(.indexOutOfRange, offset: vector.start + 4 * element)
-            }
-            indices.append(index)
-        }
-        return indices
+        return try tensorIndices(vector, below: bound)
     }
 
     private func readNodes(tensorCount: Int) throws(ModelError) -> [GraphNode] {
@@ -269,14 +265,39 @@ struct TFLiteReader {
             }
             node.inputs.append(index == -1 ? nil : index)
         }
-        for element in 0..<outputs.count {
-            let index = Int(try outputs.integer(Int32.self, at: element))
-            guard index >= 0, index < tensorCount else {
-                throw .malformed(.indexOutOfRange, offset: outputs.start + 4 * element)
-            }
-            node.outputs.append(index)
+        node.outputs = try tensorIndices(outputs, below: tensorCount)
+        let intermediates = try table.vector(8, elementBytes: 4)
+        guard intermediates.count <= limits.operands else {
+            throw .tooManyOperands(
+                count: intermediates.count, limit: limits.operands, position: position)
         }
+        node.intermediates = try tensorIndices(intermediates, below: tensorCount)
         return node
+    }
+
+    private func tensorIndices(
+        _ vector: FlatBufferVector, below bound: Int
+    ) throws(ModelError) -> [Int] {
+        var indices: [Int] = []
+        for element in 0..<vector.count {
+            let index = Int(try vector.integer(Int32.self, at: element))
+            guard index >= 0, index < bound else {
+                throw .malformed(.indexOutOfRange, offset: vector.start + 4 * element)
+            }
+            indices.append(index)
+        }
+        return indices
+    }
+
+    /// A tensor that an operator or the user touches has elements.
+    private func checkExtents(_ graph: Graph) throws(ModelError) {
+        var used = graph.inputs + graph.outputs
+        for node in graph.nodes { used += node.inputs.compactMap { $0 } + node.outputs }
+        for index in used {
+            guard let axis = graph.tensors[index].emptyAxis else { continue }
+            throw .invalidTensor(
+                name: graph.tensors[index].name, index: index, reason: "dimension \(axis) is 0")
+        }
     }
 
     /// Every tensor is written once, and before it is read. This also rules out cycles.

@@ -315,10 +315,14 @@ package final class MQTTSession {
 
     private var timeoutSeconds: Double { Double(endpoint.connectTimeoutNanoseconds) / 1e9 }
 
+    /// How often something has to be written: the broker's word, else our own.
+    package var keepAliveSeconds: UInt64 {
+        limits.keepAliveSeconds ?? UInt64(endpoint.keepAliveSeconds)
+    }
+
     /// An eighth of the interval: a ping is late by less than the half interval that brokers allow.
     private var keepAliveCheckNanoseconds: UInt64 {
-        let seconds = limits.keepAliveSeconds ?? UInt64(endpoint.keepAliveSeconds)
-        return max(seconds, 4) &* 1_000_000_000 / 8
+        max(keepAliveSeconds, 4) &* 1_000_000_000 / 8
     }
 
     private func subscribe(_ connection: MosquittoConnection) {

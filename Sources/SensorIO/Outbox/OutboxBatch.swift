@@ -8,10 +8,11 @@ struct OutboxBatch {
     var attempts: [(id: Int64, attempts: Int)] = []
     /// Drops to add to the counters that outlive the process.
     var drops: [OutboxDropCount] = []
+    var kept: [OutboxKept] = []
 
     var isEmpty: Bool {
         inserts.isEmpty && deletes.isEmpty && quarantines.isEmpty && attempts.isEmpty
-            && drops.isEmpty
+            && drops.isEmpty && kept.isEmpty
     }
 }
 

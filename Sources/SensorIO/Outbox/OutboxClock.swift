@@ -2,17 +2,26 @@ internal import CLinuxShims
 internal import Glibc
 
 /// What the clocks of the box say at one moment.
-struct OutboxClockReading: Sendable, Equatable {
+package struct OutboxClockReading: Sendable, Equatable {
     /// The running time of the kernel, sleep included. - Units: nanoseconds.
-    var uptimeNanoseconds: Int64
+    package var uptimeNanoseconds: Int64
     /// The wall clock, right or wrong. - Units: nanoseconds since 1970.
-    var wallNanoseconds: Int64
-    var isSynchronised: Bool
+    package var wallNanoseconds: Int64
+    package var isSynchronised: Bool
     /// Tells one start of the kernel from another; 0: unknown.
-    var kernelBoot: Int64
+    package var kernelBoot: Int64
+
+    package init(
+        uptimeNanoseconds: Int64, wallNanoseconds: Int64, isSynchronised: Bool, kernelBoot: Int64
+    ) {
+        self.uptimeNanoseconds = uptimeNanoseconds
+        self.wallNanoseconds = wallNanoseconds
+        self.isSynchronised = isSynchronised
+        self.kernelBoot = kernelBoot
+    }
 
     /// Asks the kernel.
-    static func now() -> OutboxClockReading {
+    package static func now() -> OutboxClockReading {
         var wall = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &wall)
         return OutboxClockReading(

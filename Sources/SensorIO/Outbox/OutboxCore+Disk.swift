@@ -4,7 +4,10 @@ extension OutboxCore {
     mutating func commitDue(now: UInt64) -> UInt64? {
         var due: UInt64?
         if let inserts = insertDue() { due = inserts }
-        if !refusals.isEmpty || !attemptChanges.isEmpty { due = 0 }
+        if let keptDue { due = min(due ?? .max, keptDue) }
+        // Refusals come in crowds: a commit for each would wear the disk out.
+        if !refusals.isEmpty { due = min(due ?? .max, refusedAt &+ limits.commitDelay) }
+        if !attemptChanges.isEmpty { due = min(due ?? .max, attemptedAt &+ limits.commitDelay) }
         if !deletable.isEmpty {
             let isIdle = backlogByClass.allSatisfy { $0 == 0 } && inFlight.isEmpty
             let deletes =
@@ -53,6 +56,7 @@ extension OutboxCore {
         batch.quarantines = refusals
         batch.attempts = attemptChanges
         batch.drops = uncountedDrops
+        batch.kept = Array(kept.changes.values)
         return batch
     }
 
@@ -74,6 +78,7 @@ extension OutboxCore {
         refusals.removeFirst(min(batch.quarantines.count, refusals.count))
         attemptChanges.removeAll()
         uncountedDrops.removeAll()
+        keptCommitted()
         for drop in report.quarantineDropped { countDrop(drop.recordClass, drop.cause, drop.count) }
         evicted(report.evicted)
         if isDiskFailed {
@@ -251,7 +256,7 @@ extension OutboxCore {
     /// them is on the disk.
     mutating func renumber(after highest: Int64) {
         let delta = highest
-        func moved(_ id: Int64) -> Int64 { id + delta }
+        func moved(_ id: Int64) -> Int64 { id < 0 ? id : id + delta }
         var renumbered: [Int64: Entry] = [:]
         for (id, entry) in entries {
             var entry = entry

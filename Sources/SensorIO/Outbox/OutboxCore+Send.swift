@@ -85,6 +85,13 @@ extension OutboxCore {
         return age > limits.maximumAge || (own > 0 && age > own)
     }
 
+    /// For how long a record is still worth sending, for the broker to know; 0: for ever.
+    func remainingSeconds(of record: OutboxRecord, elapsed: Int64) -> UInt32 {
+        guard record.header.expirySeconds > 0 else { return 0 }
+        let age = max(0, elapsed &- record.elapsedNanoseconds) / 1_000_000_000
+        return UInt32(clamping: max(1, Int64(record.header.expirySeconds) - age))
+    }
+
     // MARK: Backlog
 
     private mutating func backlogStep(
@@ -93,7 +100,10 @@ extension OutboxCore {
         let index = Int(recordClass.rawValue)
         while backlogByClass[index] > 0, !isExhausted[index] {
             guard loadedIndex < loaded.count, loaded[loadedIndex].recordClass == recordClass else {
-                guard now >= readRetryAt else { return .nothing }
+                // What is known of rows is written before they are read again.
+                guard now >= readRetryAt, attemptChanges.isEmpty || isDiskFailed else {
+                    return .nothing
+                }
                 return .load(recordClass, after: cursor[index], limit: limits.loadBatch)
             }
             let record = loaded[loadedIndex]
@@ -282,14 +292,14 @@ extension OutboxCore {
         record.attempts += 1
         if reason.isTransient, record.attempts < limits.maximumAttempts {
             entries[id]?.record.attempts = record.attempts
-            if isDurable { attemptChanges.append((id, record.attempts)) }
+            if isDurable {
+                if attemptChanges.isEmpty { attemptedAt = now }
+                attemptChanges.append((id, record.attempts))
+            }
             let wait = limits.retry &* (1 << UInt64(min(record.attempts - 1, 6)))
             topics[hash]?.blockedUntil = now &+ wait
             blocked.append((now &+ wait, hash))
-            for later in inFlight where later.topicHash == hash && later.id > id {
-                entries[later.id]?.mustRepeat = true
-                entries[later.id]?.isAcknowledged = false
-            }
+            repeatLater(of: hash, after: id)
             entries[id]?.isLate = true
             returnToPending(id)
             spill()
@@ -298,12 +308,43 @@ extension OutboxCore {
         removePending(id)
         let index = inFlight.firstIndex { $0.topicHash == hash } ?? inFlight.count
         settle(id, now: now, isDelivered: false)
+        if refusals.isEmpty { refusedAt = now }
         refusals.append(OutboxRefusal(record: record, reasonCode: reason.rawValue))
         events.append(
             .quarantined(
                 topic: record.topic, sequence: record.header.sequence, boot: record.boot,
                 reasonCode: reason.rawValue))
         settleFollowers(of: hash, from: index, now: now)
+    }
+
+    /// Has the records of a topic sent again that are on their way behind one which was refused for now: after
+    /// it, or the topic's order would be lost.
+    private mutating func repeatLater(of hash: UInt64, after id: Int64) {
+        var index = 0
+        while index < inFlight.count {
+            let later = inFlight[index]
+            if later.topicHash == hash, later.id > id,
+                entries[later.id]?.isAcknowledged == true
+            {
+                // Its PUBACK is here already, and there is no second one to wait for.
+                inFlight.remove(at: index)
+                entries[later.id]?.isAcknowledged = false
+                returnToPending(later.id)
+                continue
+            }
+            if later.topicHash == hash, later.id > id { entries[later.id]?.mustRepeat = true }
+            index += 1
+        }
+        for lane in lanes.indices {
+            for later in lanes[lane].live
+            where later.id > id && entries[later.id]?.record.topicHash == hash {
+                if entries[later.id]?.isAcknowledged == true {
+                    handOver(lane: lane, sequence: later.sequence)
+                } else {
+                    entries[later.id]?.mustRepeat = true
+                }
+            }
+        }
     }
 
     mutating func removePending(_ id: Int64) {

@@ -78,6 +78,9 @@ struct OutboxCore {
         /// Records in memory that are the outbox's to send.
         var held = 0
         var durableSequence: UInt64 = 0
+        /// The last change of kept bytes that was taken over, and that is on the disk.
+        var keptTaken: UInt64 = 0
+        var keptDurable: UInt64 = 0
     }
 
     struct InFlight {
@@ -112,8 +115,11 @@ struct OutboxCore {
     /// What was settled before the disk was read anew, and is not to be sent again.
     var settledBeforeScan: [Int64: UInt64] = [:]
     var refusals: [OutboxRefusal] = []
+    var refusedAt: UInt64 = 0
     var attemptChanges: [(id: Int64, attempts: Int)] = []
+    var attemptedAt: UInt64 = 0
     var uncountedDrops: [OutboxDropCount] = []
+    var kept = KeptChanges()
     var rows = 0
     var isDiskFailed = false
     var diskRetryAt: UInt64 = 0
@@ -200,6 +206,12 @@ struct OutboxCore {
         }
         let id = lanes[lane].live[index].id
         guard let hash = entries[id]?.record.topicHash else { return }
+        guard entries[id]?.mustRepeat != true else {
+            handOver(lane: lane, sequence: sequence)
+            entries[id]?.isLate = true
+            spill()
+            return
+        }
         guard !hasEarlierLive(lane, before: index, hash) else {
             entries[id]?.isAcknowledged = true
             return
@@ -258,6 +270,7 @@ struct OutboxCore {
         guard let entry = entries[id] else { return }
         entries[id]?.delivery = .pending
         entries[id]?.isAcknowledged = false
+        entries[id]?.mustRepeat = false
         entries[id]?.isLate = isLate || !isConnected
         lanes[entry.lane].held += 1
         topics[entry.record.topicHash]?.live -= 1
@@ -276,14 +289,26 @@ struct OutboxCore {
 
     /// Every record of the lane up to this one is durable or settled.
     ///
-    /// While the disk cannot be written, memory is what there is: then a record counts when it is there.
+    /// While the disk cannot be written, only a PUBACK counts. With no uplink either, memory is what there is:
+    /// then a record counts when it is there, so that readings do not stand still.
     mutating func durableSequence(lane: Int) -> UInt64 {
         while let first = lanes[lane].awaiting.first {
-            if let entry = entries[first.id], !entry.isDurable, !isDiskFailed { break }
+            if first.id == Self.keptMark {
+                if first.sequence > lanes[lane].keptDurable, !isDiskFailed { break }
+            } else if !isDiskFailed || isConnected, isInMemoryOnly(first.id) {
+                break
+            }
             lanes[lane].durableSequence = first.sequence
             lanes[lane].awaiting.removeFirst()
         }
         return lanes[lane].durableSequence
+    }
+
+    /// Whether a crash would lose a record: it is not on the disk, and either waits for its PUBACK or was refused
+    /// and is not in the quarantine yet.
+    private func isInMemoryOnly(_ id: Int64) -> Bool {
+        if let entry = entries[id] { return !entry.isDurable }
+        return refusals.contains { $0.record.id == id }
     }
 
     // MARK: Shared

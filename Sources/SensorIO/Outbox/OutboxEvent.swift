@@ -34,6 +34,8 @@ package enum OutboxEvent: Sendable, Equatable {
     case diskRecovered
     /// The database was damaged: it stands aside under the path, and this many records were saved from it.
     case salvaged(path: String, records: Int, quarantined: Int, reason: SQLiteError)
+    /// Kept bytes of producers were damaged on the disk: so many keys are forgotten.
+    case keptDamaged(count: Int)
     /// The boot number could not be stored, so it is a random one.
     case bootNumberIsRandom(SQLiteError)
     /// The uplink came up or went away.

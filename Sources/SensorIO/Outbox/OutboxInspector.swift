@@ -133,6 +133,19 @@ package final class OutboxInspector {
                 problems.append("record \(rows.integer(0)): its checksum does not agree")
             }
         }
+        // A database of an earlier agent has no such table.
+        let hasKept = try connection.integer(
+            "SELECT count(*) FROM sqlite_master WHERE name = 'kept'")
+        guard hasKept == 1 else { return problems }
+        let kept = try connection.prepare("SELECT id, scope, key, bytes, checksum FROM kept")
+        while try kept.step() {
+            let row = OutboxStore.kept(
+                number: kept.integer(0), scope: kept.bytes(1), key: kept.bytes(2),
+                bytes: kept.bytes(3), checksum: kept.integer(4))
+            if row == nil {
+                problems.append("saved alarm \(kept.integer(0)): its checksum does not agree")
+            }
+        }
         return problems
     }
 
@@ -150,31 +163,65 @@ package final class OutboxInspector {
         }
     }
 
-    /// Puts quarantined records back among those that wait, behind all others. Returns how many.
+    /// What became of quarantined records that were to be sent again.
+    package struct RetryReport: Sendable, Equatable {
+        package var restored = 0
+        /// Retained states that a newer one of their topic makes worthless: deleted.
+        package var superseded = 0
+        /// They stay where they are: what they say is not what was written.
+        package var damaged = 0
+
+        package init(restored: Int = 0, superseded: Int = 0, damaged: Int = 0) {
+            self.restored = restored
+            self.superseded = superseded
+            self.damaged = damaged
+        }
+    }
+
+    /// Puts quarantined records back among those that wait, behind all others.
     ///
-    /// - Parameter keys: nil: all of them that are not damaged.
-    package static func retryQuarantined(path: String, keys: [Int64]? = nil) throws -> Int {
+    /// Of retained states only the newest of a topic counts, and only if none waits that is newer.
+    ///
+    /// - Parameter keys: nil: all of them.
+    package static func retryQuarantined(path: String, keys: [Int64]? = nil) throws -> RetryReport {
         try change(path) { store throws(SQLiteError) in
             let rows = try store.connection.prepare(
                 "SELECT record, boot, sequence, flags, created, elapsed, expiry, historical, 0, checksum,"
                     + " topic, payload, id FROM quarantine ORDER BY id")
-            var restored: [(key: Int64, record: OutboxRecord)] = []
+            var report = RetryReport()
+            var chosen: [(key: Int64, record: OutboxRecord)] = []
             while try rows.step() {
                 let key = rows.integer(12)
-                guard keys?.contains(key) ?? true, let record = OutboxStore.record(rows) else {
-                    continue
+                guard keys?.contains(key) ?? true else { continue }
+                if let record = OutboxStore.record(rows) {
+                    chosen.append((key, record))
+                } else {
+                    report.damaged += 1
                 }
-                restored.append((key, record))
+            }
+            var newer: Set<UInt64> = []
+            try store.scan { _, record in
+                if let record, record.header.supersedes { newer.insert(record.topicHash) }
             }
             var counter = try store.highestCounter()
-            for (key, record) in restored {
+            // The newest first, to find the older states of its topic; written in their order.
+            var restored: [OutboxRecord] = []
+            for (key, record) in chosen.reversed() {
+                if !record.header.supersedes || newer.insert(record.topicHash).inserted {
+                    restored.append(record)
+                } else {
+                    report.superseded += 1
+                }
+                try store.connection.execute("DELETE FROM quarantine WHERE id = \(key)")
+            }
+            for record in restored.reversed() {
                 counter += 1
                 var record = record
                 record.id = OutboxRecord.base(of: record.recordClass) | counter
                 try store.insert(record)
-                try store.connection.execute("DELETE FROM quarantine WHERE id = \(key)")
             }
-            return restored.count
+            report.restored = restored.count
+            return report
         }
     }
 
@@ -189,9 +236,9 @@ package final class OutboxInspector {
         }
     }
 
-    private static func change(
-        _ path: String, _ body: (OutboxStore) throws(SQLiteError) -> Int
-    ) throws -> Int {
+    private static func change<Result>(
+        _ path: String, _ body: (OutboxStore) throws(SQLiteError) -> Result
+    ) throws -> Result {
         // Throws OutboxError while an agent has it; SQLiteError otherwise.
         let lock = try OutboxLock(path: path)
         defer { withExtendedLifetime(lock) {} }
@@ -199,9 +246,9 @@ package final class OutboxInspector {
             throw SQLiteError(operation: "open", code: 14, text: "there is no outbox at \(path)")
         }
         let store = try OutboxStore(configuration: OutboxConfiguration(path: path))
-        let count = try store.transaction { () throws(SQLiteError) in try body(store) }
+        let result = try store.transaction { () throws(SQLiteError) in try body(store) }
         while try store.reclaim() {}
         try store.checkpoint(truncate: true)
-        return count
+        return result
     }
 }

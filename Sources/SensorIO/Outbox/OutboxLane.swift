@@ -93,6 +93,28 @@ package final class OutboxLane: Sendable {
         return .publishLive
     }
 
+    /// Has bytes kept for the next start, in place of the earlier ones of the key; none forget the key.
+    ///
+    /// They are on the disk once ``durableSequence`` has reached `sequence`, or a second later where they
+    /// change many times a second.
+    ///
+    /// - Parameters:
+    ///   - sequence: from ``makeSequence()``.
+    ///   - key: at most ``OutboxKept/maximumKeyBytes``.
+    ///   - bytes: at most ``OutboxKept/maximumBytes``.
+    /// - Returns: false if there was no room, and nothing was taken.
+    package func keep(
+        sequence: UInt64, key: UnsafeRawBufferPointer, bytes: UnsafeRawBufferPointer
+    ) -> Bool {
+        guard key.count <= OutboxKept.maximumKeyBytes, bytes.count <= OutboxKept.maximumBytes,
+            unsafe ring.writeKept(sequence: sequence, key: key, bytes: bytes) == .written
+        else {
+            refused.wrappingAdd(1, ordering: .relaxed)
+            return false
+        }
+        return true
+    }
+
     /// Says that the broker has a record that the caller published: its PUBACK has come.
     package func acknowledge(sequence: UInt64) {
         ring.writeControl(.acknowledged, sequence: sequence)

@@ -4,6 +4,8 @@ internal import Glibc
 struct OutboxOpening {
     var store: OutboxStore
     var start: OutboxStore.Start
+    /// What an earlier start kept.
+    var kept: [OutboxKept]
     /// What had to be done.
     var events: [OutboxEvent]
 
@@ -17,15 +19,20 @@ struct OutboxOpening {
         if let damage = salvage.damageUnseenBySQLite() {
             events.append(try salvage.run(reason: damage, now: now))
         }
+        let rows: (rows: [OutboxKept], damaged: Int)
         do throws(SQLiteError) {
             store = try OutboxStore(configuration: configuration)
             start = try store.beginBoot(now: now)
+            rows = try store.takeKeptRows()
         } catch {
             guard error.isDamageAtOpening else { throw error }
             events.append(try salvage.run(reason: error, now: now))
             store = try OutboxStore(configuration: configuration)
             start = try store.beginBoot(now: now)
+            rows = try store.takeKeptRows()
         }
+        kept = rows.rows
+        if rows.damaged > 0 { events.append(.keptDamaged(count: rows.damaged)) }
         self.events = events
     }
 }

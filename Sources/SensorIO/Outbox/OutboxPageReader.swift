@@ -12,6 +12,7 @@ final class OutboxPageReader {
         case record(OutboxRecord)
         case quarantined(OutboxRecord, reason: UInt8)
         case boot(Int64, [Int64])
+        case kept(OutboxKept)
     }
 
     private let file: SalvageFile?
@@ -147,6 +148,14 @@ final class OutboxPageReader {
             if case .integer(let value) = values[index] { value } else { nil }
         }
         switch values.count {
+        case 5:
+            guard case .bytes(let scope) = values[1], case .bytes(let key) = values[2],
+                case .bytes(let bytes) = values[3], let checksum = number(4)
+            else { return nil }
+            return OutboxStore.kept(
+                number: rowid, scope: Array(payload[scope]), key: Array(payload[key]),
+                bytes: Array(payload[bytes]), checksum: checksum
+            ).map { .kept($0) }
         case 6:
             let numbers = (1..<6).compactMap(number)
             guard numbers.count == 5, rowid > 0, rowid <= 1 << 60 else { return nil }

@@ -87,8 +87,8 @@ struct OutboxRecord: Sendable, Equatable {
 
 /// A quick 64-bit hash: finds damage, tells topics apart. Two topics with one hash only wait for each
 /// other without need.
-enum OutboxHash {
-    static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+package enum OutboxHash {
+    package static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         var sum: UInt64 = 0x243F_6A88_85A3_08D3 ^ UInt64(bytes.count)
         var offset = 0
         // Proof: offset + 8 <= count, and the rest byte by byte.
@@ -106,7 +106,7 @@ enum OutboxHash {
     }
 
     @inline(__always)
-    static func mix(_ sum: inout UInt64, _ word: UInt64) {
+    package static func mix(_ sum: inout UInt64, _ word: UInt64) {
         sum = (sum ^ word) &* 0x9E37_79B9_7F4A_7C15
         sum ^= sum >> 32
     }

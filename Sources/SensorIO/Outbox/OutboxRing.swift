@@ -14,6 +14,7 @@ internal import Synchronization
         case rejected
         case handOver
         case releaseAll
+        case keep
     }
 
     enum WriteResult { case written, full, tooLarge }
@@ -27,6 +28,7 @@ internal import Synchronization
         case rejected(sequence: UInt64, reasonCode: UInt8)
         case handOver(sequence: UInt64)
         case releaseAll
+        case keep(sequence: UInt64, key: UnsafeRawBufferPointer, bytes: UnsafeRawBufferPointer)
     }
 
     static let controlBytes = 16
@@ -69,6 +71,23 @@ internal import Synchronization
         _ header: OutboxRecordHeader, topic: UnsafeRawBufferPointer,
         payload: UnsafeRawBufferPointer, isLive: Bool
     ) -> WriteResult {
+        unsafe write(
+            isLive ? .liveRecord : .record, header, topic: topic, payload: payload)
+    }
+
+    /// Writes bytes to be kept under a key, or nothing.
+    func writeKept(
+        sequence: UInt64, key: UnsafeRawBufferPointer, bytes: UnsafeRawBufferPointer
+    ) -> WriteResult {
+        let header = OutboxRecordHeader(sequence: sequence, recordClass: .notice)
+        return unsafe write(.keep, header, topic: key, payload: bytes)
+    }
+
+    private func write(
+        _ kind: Kind, _ header: OutboxRecordHeader, topic: UnsafeRawBufferPointer,
+        payload: UnsafeRawBufferPointer
+    ) -> WriteResult {
+        let isLive = kind == .liveRecord
         // A quarter of the ring at most, so that one record never needs the whole of it with its padding.
         guard topic.count <= 65_535, payload.count <= capacity,
             Self.headerBytes + topic.count + payload.count <= capacity / 4
@@ -85,7 +104,7 @@ internal import Synchronization
 
         if padding > 0 { unsafe store(.padding, length: padding, at: storage + offset) }
         let at = unsafe storage + (padding > 0 ? 0 : offset)
-        unsafe store(isLive ? .liveRecord : .record, length: length, at: at)
+        unsafe store(kind, length: length, at: at)
         unsafe at.storeBytes(of: header.flags, toByteOffset: 5, as: UInt8.self)
         unsafe at.storeBytes(of: header.recordClass.rawValue, toByteOffset: 6, as: UInt8.self)
         unsafe at.storeBytes(
@@ -111,7 +130,8 @@ internal import Synchronization
         if isLive {
             live.store(liveCount + 1, ordering: .relaxed)
         } else {
-            handedOverEnd.store(end, ordering: .relaxed)
+            // Kept bytes are no message: nothing can overtake them.
+            if kind == .record { handedOverEnd.store(end, ordering: .relaxed) }
             urgent.store(true, ordering: .relaxed)
         }
         if used + padding + length > capacity / 2 { urgent.store(true, ordering: .relaxed) }
@@ -214,6 +234,12 @@ internal import Synchronization
             case .padding, nil: continue
             case .record: unsafe body(Self.record(at, sequence: sequence, isLive: false))
             case .liveRecord: unsafe body(Self.record(at, sequence: sequence, isLive: true))
+            case .keep:
+                if case .record(_, let key, let bytes, _) = unsafe Self.record(
+                    at, sequence: sequence, isLive: false)
+                {
+                    unsafe body(.keep(sequence: sequence, key: key, bytes: bytes))
+                }
             case .acknowledged: body(.acknowledged(sequence: sequence))
             case .rejected:
                 let code = unsafe at.load(fromByteOffset: 5, as: UInt8.self)

@@ -174,6 +174,7 @@ extension OutboxStore {
             statement.bind(1, number)
             for (index, value) in values.enumerated() { statement.bind(Int32(index) + 2, value) }
             try statement.run()
+        case .kept(let kept): try insert(kept, replaces: false)
         }
         return connection.changes > 0
     }

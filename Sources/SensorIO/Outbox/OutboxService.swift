@@ -9,6 +9,8 @@ internal import Synchronization
 package final class OutboxService: Sendable {
     /// The number of this start; a part of every record's identifier.
     package let boot: OutboxBoot
+    /// What the lanes of earlier starts have kept.
+    package let kept: [OutboxKept]
     private let sequencer = OutboxSequencer()
     private let shared: OutboxShared
     // Proof: written by init, used by start() once to hand it to the thread, whose own it is from then on.
@@ -36,6 +38,7 @@ package final class OutboxService: Sendable {
             onEvent(.bootNumberIsRandom(error))
         }
         opening?.events.forEach(onEvent)
+        kept = opening?.kept ?? []
         // From 2^52 up: no stored number gets there.
         boot =
             opening.map { OutboxBoot(number: $0.start.bootNumber, isPersisted: true) }

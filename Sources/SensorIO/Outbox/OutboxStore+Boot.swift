@@ -53,6 +53,10 @@ extension OutboxStore {
                 "DELETE FROM boot WHERE number NOT IN"
                     + " (SELECT number FROM boot ORDER BY number DESC LIMIT 16)")
         }
+        // Into the database itself: with a log that is lost or emptied afterwards, the number, and so every
+        // identifier of this start, would be given out a second time, and receivers would drop what bears it.
+        // It stands in the log for now, so a disk without room for more than that is no reason to fail.
+        try? checkpoint(truncate: true)
         return Start(bootNumber: number, clock: clock)
     }
 

@@ -88,6 +88,7 @@ final class OutboxStore {
                 operation: "synchronous", code: 14, text: "commits cannot be made durable")
         }
         if version < schemaVersion { try migrate(connection) }
+        try connection.execute(keptTable)
     }
 
     private static func migrate(_ connection: SQLiteConnection) throws(SQLiteError) {
@@ -130,7 +131,8 @@ final class OutboxStore {
             if !batch.quarantines.isEmpty {
                 report.quarantineDropped = try self.quarantine(batch.quarantines)
             }
-            if !batch.inserts.isEmpty { report.evicted = try self.evict() }
+            try self.keep(batch.kept)
+            if !batch.inserts.isEmpty || !batch.quarantines.isEmpty { try self.evict(&report) }
             for drop in batch.drops + report.quarantineDropped { try self.count(drop) }
             for recordClass in OutboxRecordClass.allCases {
                 let count = report.evicted.count {
@@ -231,7 +233,12 @@ final class OutboxStore {
         }
         let held = Int(try connection.integer("SELECT count(*) FROM quarantine") ?? 0)
         guard held > maximumQuarantined else { return [] }
-        let surplus = "SELECT id FROM quarantine ORDER BY id LIMIT \(held - maximumQuarantined)"
+        return try dropOldestQuarantined(held - maximumQuarantined)
+    }
+
+    /// Deletes the refused records that have been there for longest, and counts them.
+    private func dropOldestQuarantined(_ number: Int) throws(SQLiteError) -> [OutboxDropCount] {
+        let surplus = "SELECT id FROM quarantine ORDER BY id LIMIT \(number)"
         var counts = [OutboxRecordClass: Int]()
         let classes = try connection.prepare(
             "SELECT record FROM quarantine WHERE id IN (\(surplus))")
@@ -264,11 +271,11 @@ final class OutboxStore {
         return value
     }
 
-    /// Makes room: the lowest class first, its oldest rows first.
-    private func evict() throws(SQLiteError) -> [Outline] {
-        var evicted: [OutboxStore.Outline] = []
+    /// Makes room: predictions first, then what the broker has refused, then notices, then alerts; of each
+    /// the oldest rows first.
+    private func evict(_ report: inout OutboxWriteReport) throws(SQLiteError) {
         var used = try usedBytes()
-        guard used > maximumBytes else { return [] }
+        guard used > maximumBytes else { return }
         // A little more than asked, so that not every transaction has to do it.
         let goal = maximumBytes - maximumBytes / 32
         for recordClass in OutboxRecordClass.allCases.reversed() {
@@ -279,7 +286,7 @@ final class OutboxStore {
                 var freed = 0
                 var end = last.id
                 for row in rows {
-                    evicted.append(row)
+                    report.evicted.append(row)
                     freed += row.bytes + 64
                     if freed >= used - goal {
                         end = row.id
@@ -291,8 +298,14 @@ final class OutboxStore {
                 try delete.run()
                 used = try usedBytes()
             }
+            guard recordClass == .prediction else { continue }
+            while used > goal {
+                let dropped = try dropOldestQuarantined(64)
+                guard !dropped.isEmpty else { break }
+                report.quarantineDropped += dropped
+                used = try usedBytes()
+            }
         }
-        return evicted
     }
 
     struct Outline: Equatable {

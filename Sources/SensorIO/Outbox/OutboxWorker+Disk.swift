@@ -1,5 +1,9 @@
 // The worker's dealings with the database.
 extension OutboxWorker {
+    /// So many salvages in a row, then a pause: in the meantime memory is what there is.
+    static let maximumSalvages = 3
+    static let salvagePauseNanoseconds: UInt64 = 600_000_000_000
+
     /// Writes what is due.
     func commitIfDue() {
         guard let due = core.commitDue(now: now), due <= now else { return }
@@ -132,6 +136,15 @@ extension OutboxWorker {
     /// Moves a damaged database aside and goes on with what can be saved from it.
     private func salvage(_ reason: SQLiteError) {
         store = nil
+        // A disk that damages what was just saved to it would keep us at this for ever, and fill itself up.
+        if now &- salvagedAt > Self.salvagePauseNanoseconds { salvages = 0 }
+        guard salvages < Self.maximumSalvages else {
+            core.commitFailed(reason, now: now)
+            core.diskRetryAt = max(core.diskRetryAt, salvagedAt &+ Self.salvagePauseNanoseconds)
+            return
+        }
+        salvages += 1
+        salvagedAt = now
         do throws(SQLiteError) {
             let salvage = OutboxSalvage(configuration: configuration)
             report(try salvage.run(reason: reason, now: .now()))

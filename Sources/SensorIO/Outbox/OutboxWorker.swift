@@ -42,6 +42,10 @@ final class OutboxWorker {
     var drainRate = 0.0
     var quarantined = 0
 
+    // In OutboxWorker+Disk.
+    var salvages = 0
+    var salvagedAt: UInt64 = 0
+
     init(
         configuration: OutboxConfiguration, boot: UInt64, opening: OutboxOpening?,
         now: OutboxClockReading, lock: OutboxLock, session: MQTTSession, shared: OutboxShared,
@@ -174,6 +178,10 @@ final class OutboxWorker {
                         unsafe core.accept(
                             lane: index, header: header, topic: topic, payload: payload,
                             isLive: isLive, now: now, elapsed: elapsed)
+                    case .keep(let sequence, let key, let bytes):
+                        let kept = unsafe OutboxKept(
+                            scope: lane.name, key: Array(key), bytes: Array(bytes))
+                        core.keep(lane: index, sequence: sequence, kept: kept, now: now)
                     case .acknowledged(let sequence):
                         core.acknowledgeLive(lane: index, sequence: sequence, now: now)
                     case .rejected(let sequence, let code):
@@ -235,7 +243,8 @@ final class OutboxWorker {
                 topic: base.assumingMemoryBound(to: CChar.self),
                 payload: UnsafeRawBufferPointer(rebasing: bytes[(record.topicCount + 1)...]),
                 qualityOfService: .atLeastOnce, isRetained: record.header.isRetained,
-                contentType: record.header.contentType)
+                contentType: record.header.contentType,
+                messageExpirySeconds: core.remainingSeconds(of: record, elapsed: elapsed))
         }
         switch outcome {
         case .sent(let identifier): core.sent(record.id, messageIdentifier: identifier)

@@ -52,6 +52,16 @@ package struct TopicKey: Sendable, Equatable {
         self.parts = parts
     }
 
+    /// The same for keys that are made the same way: captures by their number.
+    package var text: String {
+        parts.map { part in
+            switch part {
+            case .literal(let bytes): String(decoding: bytes, as: UTF8.self)
+            case .capture(let index): "{\(index)}"
+            }
+        }.joined()
+    }
+
     /// Writes the key of a topic that the filter matched into `buffer` and returns how many bytes it
     /// has; nil when a capture is empty or the key does not fit.
     ///

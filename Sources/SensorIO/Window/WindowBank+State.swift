@@ -1,114 +1,27 @@
 // Saving the windows for a restart, so that a window of an hour need not be an hour long again.
 //
-// Little-endian: magic "EAWB", version, the windows' shape, the clock's identity, the number of
-// assets, the assets from the one silent for longest on, and FNV-1a 64 of all that.
+// One entry an asset, little-endian: key length UInt32, rows kept UInt32, rows missing UInt32, time of the
+// asset's silence UInt64, newest time Int64, next slot Int64, the key, the rows' times, the rows; at a fixed
+// rate the observations' times and values. Entries are independent of each other, so that they need not be
+// written at one time. Whoever stores them adds a checksum and `shape`.
 extension WindowBank {
-    private static let magic: UInt32 = 0x4257_4145
-    private static let version: UInt32 = 1
+    private static let entryHeaderBytes = 36
 
-    /// The windows of all assets as bytes. Windows that are due are not: evaluate them before.
-    ///
-    /// - Parameter clockIdentity: What tells one life of the monotonic clock from the next, such as
-    ///   a hash of the boot's identifier; times of arrival mean nothing in another.
-    /// - Complexity: O(all rows); allocates. Not for the hot path.
-    package func savedState(clockIdentity: UInt64) -> [UInt8] {
-        var writer = StateWriter()
-        writer.append(Self.magic)
-        writer.append(Self.version)
-        for value in shape(clockIdentity: clockIdentity) { writer.append(value) }
-        writer.append(UInt32(table.count))
-        table.forEachFromOldest { slot, _ in
-            let asset = unsafe assets[slot]
-            let key = unsafe table.key(of: slot)
-            writer.append(UInt32(key.count))
-            unsafe writer.bytes.append(contentsOf: key)
-            let kept = Int(min(asset.rowsWritten, UInt64(window.samples)))
-            writer.append(UInt32(kept))
-            writer.append(UInt32(asset.missingRows))
-            writer.append(UInt64(bitPattern: asset.newestTime))
-            writer.append(UInt64(bitPattern: asset.nextSlot))
-            for row in (asset.rowsWritten - UInt64(kept))..<asset.rowsWritten {
-                let position = slot * ringRows + ring(row)
-                writer.append(unsafe UInt64(bitPattern: times[position]))
-                for channel in 0..<channelCount {
-                    writer.append(unsafe rows[position * channelCount + channel].bitPattern)
-                }
-            }
-            guard unsafe !held.isEmpty else { return }
-            for index in (slot * channelCount)..<((slot + 1) * channelCount) {
-                writer.append(unsafe UInt64(bitPattern: heldTimes[index]))
-                writer.append(unsafe held[index].bitPattern)
-            }
-        }
-        writer.append(writer.checksum)
-        return writer.bytes
-    }
+    /// Whether a slot has an asset that can be saved.
+    package func isUsed(_ slot: Int) -> Bool { table.isUsed(slot) }
 
-    /// Takes up saved windows. The bank must be new; on an error throw it away and make another.
-    ///
-    /// - Parameters:
-    ///   - nowNanoseconds: The monotonic clock, from which the assets' silence counts.
-    ///   - clockIdentity: As for `savedState`.
-    /// - Throws: `.unusableState`, if the bytes are damaged, of another version, of windows of another
-    ///   shape, or on a clock that is no more.
-    package func restore(
-        _ bytes: [UInt8], nowNanoseconds: UInt64, clockIdentity: UInt64
-    ) throws(WindowError) {
-        precondition(assetCount == 0, "state is restored into a new bank")
-        var reader = try StateReader(bytes)
-        guard try reader.uint32() == Self.magic else { throw .unusableState("not windows") }
-        guard try reader.uint32() == Self.version else { throw .unusableState("other version") }
-        for value in shape(clockIdentity: clockIdentity) {
-            guard try reader.uint64() == value else {
-                throw .unusableState("windows of another shape or clock")
-            }
-        }
-        for _ in 0..<(try reader.count(maximum: limits.maximumAssets)) {
-            try restoreAsset(from: &reader, nowNanoseconds: nowNanoseconds)
-        }
-        guard reader.isAtEnd else { throw .unusableState("more bytes than windows") }
-    }
-
-    private func restoreAsset(
-        from reader: inout StateReader, nowNanoseconds: UInt64
-    ) throws(WindowError) {
-        let key = try reader.bytes(try reader.count(maximum: limits.maximumKeyBytes))
-        let outcome = unsafe key.withUnsafeBytes {
-            unsafe asset(key: $0, nowNanoseconds: nowNanoseconds)
-        }
-        guard case .new(let slot) = outcome else { throw .unusableState("a key twice") }
-        let kept = try reader.count(maximum: window.samples)
-        let missing = try reader.count(maximum: window.samples)
-        // When the window is complete again, all of its rows must be there.
-        guard missing >= 1, kept >= window.samples - missing else {
-            throw .unusableState("rows are missing")
-        }
-        unsafe assets[slot].missingRows = Int32(missing)
-        unsafe assets[slot].rowsWritten = UInt64(kept)
-        unsafe assets[slot].acceptedAt = nowNanoseconds
-        unsafe assets[slot].newestTime = Int64(bitPattern: try reader.uint64())
-        unsafe assets[slot].nextSlot = Int64(bitPattern: try reader.uint64())
-        for row in 0..<kept {
-            let position = slot * ringRows + row
-            unsafe times[position] = Int64(bitPattern: try reader.uint64())
-            for channel in 0..<channelCount {
-                let value = Float(bitPattern: try reader.uint32())
-                guard value.isFinite else { throw .unusableState("a value that is not finite") }
-                unsafe rows[position * channelCount + channel] = value
-            }
-        }
-        guard unsafe !held.isEmpty else { return }
-        for index in (slot * channelCount)..<((slot + 1) * channelCount) {
-            unsafe heldTimes[index] = Int64(bitPattern: try reader.uint64())
-            unsafe held[index] = Float(bitPattern: try reader.uint32())
-            guard unsafe held[index].isFinite || heldTimes[index] == .min else {
-                throw .unusableState("an observation that is not finite")
-            }
-        }
+    /// The most bytes that an asset's entry takes.
+    package var maximumEntryBytes: Int {
+        let observations = unsafe held.isEmpty ? 0 : channelCount * 12
+        return Self.entryHeaderBytes + limits.maximumKeyBytes
+            + window.samples * (8 + 4 * channelCount) + observations
     }
 
     /// What saved and restoring bank must have in common.
-    private func shape(clockIdentity: UInt64) -> [UInt64] {
+    ///
+    /// - Parameter clockIdentity: What tells one life of the monotonic clock from the next, such as
+    ///   a hash of the boot's identifier; times of arrival mean nothing in another.
+    package func shape(clockIdentity: UInt64) -> [UInt64] {
         var interval: Int64 = 0
         if case .fixedRate(let nanoseconds, _) = window.alignment { interval = nanoseconds }
         let isMonotonic = timeAxis == .monotonic
@@ -117,54 +30,133 @@ extension WindowBank {
             UInt64(bitPattern: interval), isMonotonic ? 1 : 0, isMonotonic ? clockIdentity : 0,
         ]
     }
-}
 
-private struct StateWriter {
-    var bytes: [UInt8] = []
+    /// Writes a used slot's window. A window that is due is not in it: evaluate it before.
+    ///
+    /// Allocates nothing.
+    /// - Parameters:
+    ///   - buffer: At least `maximumEntryBytes`.
+    ///   - nowNanoseconds: The monotonic clock.
+    /// - Returns: How many bytes were written.
+    /// - Complexity: O(rows of a window), as copies of memory.
+    package func saveAsset(
+        _ slot: Int, into buffer: UnsafeMutableRawBufferPointer, nowNanoseconds: UInt64
+    ) -> Int {
+        precondition(buffer.count >= maximumEntryBytes, "an entry has its bytes")
+        let asset = unsafe assets[slot]
+        let key = unsafe table.key(of: slot)
+        let kept = Int(min(asset.rowsWritten, UInt64(window.samples)))
+        let silence = nowNanoseconds >= asset.acceptedAt ? nowNanoseconds - asset.acceptedAt : 0
+        // All within `maximumEntryBytes`, which is the sum of the same counts at their greatest.
+        unsafe buffer.storeBytes(of: UInt32(key.count), toByteOffset: 0, as: UInt32.self)
+        unsafe buffer.storeBytes(of: UInt32(kept), toByteOffset: 4, as: UInt32.self)
+        unsafe buffer.storeBytes(of: asset.missingRows, toByteOffset: 8, as: Int32.self)
+        unsafe buffer.storeBytes(of: silence, toByteOffset: 12, as: UInt64.self)
+        unsafe buffer.storeBytes(of: asset.newestTime, toByteOffset: 20, as: Int64.self)
+        unsafe buffer.storeBytes(of: asset.nextSlot, toByteOffset: 28, as: Int64.self)
+        var offset = Self.entryHeaderBytes
+        func copy(_ bytes: UnsafeRawBufferPointer) {
+            unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[offset...]).copyMemory(
+                from: bytes)
+            offset += bytes.count
+        }
+        unsafe copy(key)
+        // The rows are one run of the ring, or two.
+        let first = ring(asset.rowsWritten - UInt64(kept))
+        let run = min(kept, ringRows - first)
+        let base = slot * ringRows
+        for range in [base + first..<base + first + run, base..<base + kept - run] {
+            unsafe copy(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: times[range])))
+        }
+        for range in [base + first..<base + first + run, base..<base + kept - run] {
+            let values = range.lowerBound * channelCount..<range.upperBound * channelCount
+            unsafe copy(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: rows[values])))
+        }
+        if unsafe !held.isEmpty {
+            let range = slot * channelCount..<(slot + 1) * channelCount
+            unsafe copy(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: heldTimes[range])))
+            unsafe copy(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: held[range])))
+        }
+        return offset
+    }
 
-    mutating func append<Integer: FixedWidthInteger>(_ value: Integer) {
-        for shift in stride(from: 0, to: Integer.bitWidth, by: 8) {
-            bytes.append(UInt8(truncatingIfNeeded: value >> Integer(shift)))
+    /// For how long the asset of an entry had been silent when it was saved: restore the most silent first.
+    /// - Units: nanoseconds
+    package static func silenceNanoseconds(ofEntry bytes: UnsafeRawBufferPointer) -> UInt64 {
+        guard bytes.count >= entryHeaderBytes else { return 0 }
+        return unsafe bytes.loadUnaligned(fromByteOffset: 12, as: UInt64.self)
+    }
+
+    /// Takes up a saved window. The asset must not be there yet.
+    ///
+    /// - Parameters:
+    ///   - entry: What `saveAsset` wrote, of a bank of the same shape.
+    ///   - nowNanoseconds: The monotonic clock, from which the asset's silence counts.
+    /// - Returns: The slot.
+    /// - Throws: `.unusableState`, if the bytes are not such an entry, or there is no room; then the
+    ///   bank is as it was.
+    package func restoreAsset(
+        _ entry: UnsafeRawBufferPointer, nowNanoseconds: UInt64
+    ) throws(WindowError) -> Int {
+        guard entry.count >= Self.entryHeaderBytes else { throw .unusableState("too short") }
+        func number<Value: FixedWidthInteger>(_ offset: Int, _ type: Value.Type) -> Value {
+            // Within the header, whose length was checked.
+            unsafe entry.loadUnaligned(fromByteOffset: offset, as: Value.self)
+        }
+        let keyBytes = Int(number(0, UInt32.self))
+        let kept = Int(number(4, UInt32.self))
+        let missing = Int(number(8, Int32.self))
+        guard keyBytes <= limits.maximumKeyBytes, kept <= window.samples, missing >= 1,
+            // When the window is complete again, all of its rows must be there.
+            missing <= window.samples, kept >= window.samples - missing
+        else { throw .unusableState("rows are missing") }
+        let observations = unsafe held.isEmpty ? 0 : channelCount
+        let timesAt = Self.entryHeaderBytes + keyBytes
+        let rowsAt = timesAt + 8 * kept
+        let heldTimesAt = rowsAt + 4 * kept * channelCount
+        let heldAt = heldTimesAt + 8 * observations
+        guard entry.count == heldAt + 4 * observations else { throw .unusableState("its length") }
+        for offset in stride(from: rowsAt, to: heldTimesAt, by: 4) {
+            guard unsafe entry.loadUnaligned(fromByteOffset: offset, as: Float.self).isFinite
+            else { throw .unusableState("a value that is not finite") }
+        }
+        for index in 0..<observations {
+            let value = unsafe entry.loadUnaligned(
+                fromByteOffset: heldAt + 4 * index, as: Float.self)
+            guard value.isFinite || number(heldTimesAt + 8 * index, Int64.self) == .min
+            else { throw .unusableState("an observation that is not finite") }
+        }
+        try checkTimes(newest: number(20, Int64.self), next: number(28, Int64.self))
+        let key = unsafe UnsafeRawBufferPointer(rebasing: entry[Self.entryHeaderBytes..<timesAt])
+        guard assetCount < limits.maximumAssets, unsafe table.find(key) == nil,
+            case .new(let slot) = unsafe asset(key: key, nowNanoseconds: nowNanoseconds)
+        else { throw .unusableState("a key twice, or too many") }
+        unsafe assets[slot].missingRows = Int32(missing)
+        unsafe assets[slot].rowsWritten = UInt64(kept)
+        unsafe assets[slot].acceptedAt = nowNanoseconds
+        unsafe assets[slot].newestTime = number(20, Int64.self)
+        unsafe assets[slot].nextSlot = number(28, Int64.self)
+        let base = slot * ringRows
+        for row in 0..<kept { unsafe times[base + row] = number(timesAt + 8 * row, Int64.self) }
+        for index in 0..<(kept * channelCount) {
+            unsafe rows[base * channelCount + index] = unsafe entry.loadUnaligned(
+                fromByteOffset: rowsAt + 4 * index, as: Float.self)
+        }
+        for index in 0..<observations {
+            let channel = slot * channelCount + index
+            unsafe heldTimes[channel] = number(heldTimesAt + 8 * index, Int64.self)
+            unsafe held[channel] = unsafe entry.loadUnaligned(
+                fromByteOffset: heldAt + 4 * index, as: Float.self)
+        }
+        return slot
+    }
+
+    /// At a fixed rate the slot that is to be closed next is the first one not before the newest time:
+    /// from another one on there could be slots without end.
+    private func checkTimes(newest: Int64, next: Int64) throws(WindowError) {
+        guard case .fixedRate(let interval, _) = window.alignment, newest != .min else { return }
+        guard newest.magnitude < 1 << 62, next >= newest, next - newest < interval else {
+            throw .unusableState("times that do not go together")
         }
     }
-
-    var checksum: UInt64 { fnv1a(bytes[...]) }
-}
-
-private struct StateReader {
-    private var rest: ArraySlice<UInt8>
-
-    init(_ bytes: [UInt8]) throws(WindowError) {
-        guard bytes.count >= 8 else { throw .unusableState("too short") }
-        rest = bytes.suffix(8)
-        let checksum = try uint64()
-        rest = bytes.dropLast(8)
-        guard fnv1a(rest) == checksum else { throw .unusableState("damaged") }
-    }
-
-    var isAtEnd: Bool { rest.isEmpty }
-
-    mutating func bytes(_ count: Int) throws(WindowError) -> [UInt8] {
-        guard count <= rest.count else { throw .unusableState("too short") }
-        defer { rest = rest.dropFirst(count) }
-        return Array(rest.prefix(count))
-    }
-
-    mutating func uint32() throws(WindowError) -> UInt32 {
-        try bytes(4).reversed().reduce(0) { $0 << 8 | UInt32($1) }
-    }
-
-    mutating func uint64() throws(WindowError) -> UInt64 {
-        try bytes(8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
-    }
-
-    mutating func count(maximum: Int) throws(WindowError) -> Int {
-        let count = Int(try uint32())
-        guard count <= maximum else { throw .unusableState("more than fits") }
-        return count
-    }
-}
-
-private func fnv1a(_ bytes: ArraySlice<UInt8>) -> UInt64 {
-    bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
 }

@@ -241,6 +241,9 @@ package final class WindowBank {
     /// The bytes of an asset's key, empty for a slot without one. Valid until the asset is evicted.
     package func key(of asset: Int) -> UnsafeRawBufferPointer { unsafe table.key(of: asset) }
 
+    /// The slot of an asset that has a place.
+    package func slot(of key: UnsafeRawBufferPointer) -> Int? { unsafe table.find(key) }
+
     /// Assets that have a place now.
     package var assetCount: Int { table.count }
 

@@ -32,6 +32,8 @@ struct ModelPackCommand: AsyncParsableCommand {
     @Option(help: "How many golden vectors to write.")
     var golden = 16
 
+    @OptionGroup var engines: EngineOptions
+
     func validate() throws {
         guard falseAlarmRate >= 0, falseAlarmRate < 1 else {
             throw ValidationError("--false-alarm-rate must be at least 0 and below 1.")
@@ -44,7 +46,8 @@ struct ModelPackCommand: AsyncParsableCommand {
     func run() async throws {
         let report = try PackTool.pack(
             modelPath: model, descriptionPath: description, samplesPath: data, into: output,
-            packer: ModelPacker(falseAlarmRate: falseAlarmRate, goldenCount: golden))
+            packer: ModelPacker(
+                falseAlarmRate: falseAlarmRate, goldenCount: golden, engines: engines.selection))
         let manifest = report.manifest
         print("\(output): \(manifest.name) \(manifest.version), release \(manifest.release)")
         print("  digest      \(report.digest)")

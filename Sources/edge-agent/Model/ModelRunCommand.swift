@@ -21,8 +21,11 @@ struct ModelRunCommand: AsyncParsableCommand {
     @Option(help: "The file for the output tensors; it is overwritten.")
     var output: String
 
+    @OptionGroup var engines: EngineOptions
+
     func run() async throws {
-        let runs = try ModelTool.run(modelPath: model, inputPath: input, outputPath: output)
+        let runs = try ModelTool.run(
+            modelPath: model, inputPath: input, outputPath: output, engines: engines.selection)
         print("\(runs) runs")
     }
 }
@@ -36,7 +39,9 @@ struct ModelInfoCommand: AsyncParsableCommand {
     @Argument(help: "The model file, or a bundle's directory.")
     var model: String
 
+    @OptionGroup var engines: EngineOptions
+
     func run() async throws {
-        for line in try ModelTool.info(modelPath: model) { print(line) }
+        for line in try ModelTool.info(modelPath: model, engines: engines.selection) { print(line) }
     }
 }

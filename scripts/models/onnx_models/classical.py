@@ -242,4 +242,9 @@ def cases():
                tolerance="exact", vectors=[[numpy.array([[1, numpy.nan, 3]], F)], [numpy.array([[numpy.nan, 0, numpy.nan]], F)]], optional=True)
     yield case("ml/label_encoder", [("LabelEncoder", ["x"], ["y"], {"keys_int64s": [0, 1, 2], "values_int64s": [7, 5, 3]}, ML)], {"x": ("int64", [3])}, {"y": "int64"}, ml=2, kind="classical",
                tolerance="exact", vectors=[[numpy.array([2, 0, 1])]], optional=True)
+    yield case("ml/feature_vectorizer", [("FeatureVectorizer", ["a", "b"], ["y"], {"inputdimensions": [2, 3]}, ML)], {"a": (F, [1, 2]), "b": (F, [1, 3])}, {"y": F}, ml=1, kind="classical", tolerance="exact")
+    yield case("ml/label_encoder_floats", [("LabelEncoder", ["x"], ["y"], {"keys_floats": [0.5, -1.0, 2.0], "values_floats": [7.5, 5.0, 3.0], "default_float": -9.0}, ML)], {"x": (F, [4])}, {"y": F}, ml=2,
+               kind="classical", tolerance="exact", vectors=[[numpy.array([2, 0.5, -1, 0.25], F)]])
+    yield case("ml/label_encoder_names", [("LabelEncoder", ["x"], ["y"], {"keys_int64s": [3, 1], "values_strings": ["high", "low"], "default_string": "unknown"}, ML)], {"x": ("int64", [3])}, {"y": "string"},
+               ml=2, kind="classical", tolerance="exact", vectors=[[numpy.array([1, 2, 3])]])
     yield case("ml/binarizer", [("Binarizer", ["x"], ["y"], {"threshold": 0.5}, ML)], {"x": (F, ["N", 3])}, {"y": F}, ml=1, kind="classical", tolerance="exact", optional=True)

@@ -46,7 +46,7 @@ def scikit(name, model, target, *, kind="classical", tolerance="floatSum", opset
 
     model.fit(X, target) if target is not None else model.fit(X)
     options = dict(options or {})
-    if not zip_map and hasattr(model, "predict_proba"):
+    if not zip_map and hasattr(model, "predict_proba") and hasattr(model, "classes_"):
         options["zipmap"] = False
     converted = to_onnx(model, initial_types=[("x", FloatTensorType([None, FEATURES]))], name="model", target_opset=opsets or {"": 17, "ai.onnx.ml": 3},
                         options={id(model): options} if options else None)
@@ -105,6 +105,22 @@ def scikit_cases():
     yield scikit("min_max_scaler_random_forest", make_pipeline(MinMaxScaler(), RandomForestClassifier(**small)), CLASSES, kind="trees")
     yield scikit("normalizer_linear_regression", make_pipeline(Normalizer(), LinearRegression()), VALUES)
     yield scikit("scaler_pca_logistic_regression", make_pipeline(StandardScaler(), PCA(3, random_state=1), LogisticRegression(max_iter=300)), CLASSES, tolerance="floatFunction")
+    from sklearn.cluster import KMeans
+    from sklearn.compose import ColumnTransformer
+    from sklearn.mixture import GaussianMixture
+    from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, RobustScaler
+    from sklearn.svm import SVR, OneClassSVM
+
+    yield scikit("scaler_one_class_svm", make_pipeline(StandardScaler(), OneClassSVM(nu=0.1)), None, tolerance="floatFunction")
+    yield scikit("svr_rbf", make_pipeline(RobustScaler(), SVR(C=0.1, epsilon=1.0)), VALUES, tolerance="floatFunction")
+    yield scikit("svr_poly", make_pipeline(RobustScaler(), SVR(kernel="poly", degree=3, coef0=0.5, C=0.1, epsilon=1.0)), VALUES, tolerance="floatFunction")
+    yield scikit("svr_sigmoid", make_pipeline(RobustScaler(), SVR(kernel="sigmoid", C=0.1, epsilon=1.0)), VALUES, tolerance="floatFunction")
+    yield scikit("svr_linear", make_pipeline(RobustScaler(), SVR(kernel="linear", C=0.1, epsilon=1.0)), VALUES)
+    yield scikit("k_means", KMeans(3, n_init=1, random_state=1), None, tolerance="floatFunction")
+    yield scikit("gaussian_mixture", GaussianMixture(2, random_state=1), None, tolerance="floatFunction")
+    codes = make_pipeline(ColumnTransformer([("bins", make_pipeline(KBinsDiscretizer(3, encode="ordinal"), OneHotEncoder(handle_unknown="ignore")), [4]), ("rest", StandardScaler(), [0, 1, 2, 3])]),
+                          LogisticRegression(max_iter=300))
+    yield scikit("one_hot_logistic_regression", codes, CLASSES, tolerance="floatFunction")
     network = dict(hidden_layer_sizes=(8, 6), max_iter=60, random_state=1, solver="lbfgs")
     yield scikit("scaler_mlp_classifier", make_pipeline(StandardScaler(), MLPClassifier(**network)), CLASSES)
     yield scikit("scaler_mlp_regressor", make_pipeline(StandardScaler(), MLPRegressor(**network)), VALUES)

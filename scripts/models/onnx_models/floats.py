@@ -249,6 +249,9 @@ def recurrent():
     yield cell("gru_linear_before_reset", "GRU", 3, {"linear_before_reset": 1}, initial=True, outputs=("y", "h_out"))
     yield cell("gru_bidirectional", "GRU", 3, {"direction": "bidirectional", "linear_before_reset": 1}, directions=2)
     yield cell("rnn", "RNN", 1, optional=True)
+    yield cell("rnn_relu_both_ways", "RNN", 1, {"direction": "bidirectional", "activations": ["Relu", "Tanh"]}, directions=2, batch=2, initial=True, outputs=("y", "h_out"))
+    yield cell("gru_clip_reverse", "GRU", 3, {"direction": "reverse", "clip": 0.4}, batch=2, outputs=("y", "h_out"))
+    yield cell("lstm_both_ways_states", "LSTM", 4, {"direction": "bidirectional"}, directions=2, batch=2, initial=True, outputs=("y", "h_out", "c_out"))
 
 
 def resizes():
@@ -280,6 +283,39 @@ def networks():
                {"x": (F, [1, 4, 4, 4])}, {"y": F}, {"w": w3})
 
 
+def logic():
+    """Comparisons, choices, and what stands around them."""
+    I = "int64"
+
+    def two(name, operator, of, result="bool", a=(2, 3), b=(3,), **more):
+        return one(name, operator, None, inputs={"a": (of, list(a)), "b": (of, list(b))}, result=result, tolerance="exact", **more)
+
+    for operator in ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal"):
+        for of in (F, I, "int32"):
+            yield two(f"{operator.lower()}_{of}", operator, of, count=3)
+    for operator in ("And", "Or", "Xor", "Equal"):
+        yield two(f"{operator.lower()}_bool", operator, "bool")
+    yield one("not", "Not", [2, 5], of="bool", result="bool", tolerance="exact")
+    for of in (F, I, "int32"):
+        yield one(f"where_{of}", "Where", None, inputs={"c": ("bool", [2, 1, 3]), "a": (of, [4, 1]), "b": (of, [2, 1, 1])}, result=of, tolerance="exact")
+    for operator in ("Add", "Sub", "Mul"):
+        yield two(f"{operator.lower()}_int64", operator, I, result=I)
+    yield one("pow_integer_exponents", "Pow", [2, 3], {}, {"e": numpy.array([3, -1, 4], numpy.int64)}, tolerance="floatFunction")
+    yield one("pow_of_negatives", "Pow", None, inputs={"a": (F, [3, 4]), "b": (F, [4])}, tolerance="floatFunction",
+              vectors=[[numpy.array([[-2, 0, 1, -1], [-0.5, 3, -3, 0], [2, -1.5, 0, 9]], F), numpy.array([3, 0, -2, 0.5], F)]])
+    yield one("pad_wrap", "Pad", [1, 2, 3], {"mode": "wrap"}, {"p": numpy.array([0, 0, 2, 0, 1, 1], numpy.int64)}, opset=19, tolerance="exact")
+    yield one("tile_int64", "Tile", [2, 1, 2], {}, {"r": numpy.array([1, 3, 2], numpy.int64)}, of=I, result=I, tolerance="exact")
+    for rounding in ("floor", "ceil", "round_prefer_ceil"):
+        yield one(f"resize_nearest_{rounding}", "Resize", [1, 2, 4, 5], {"mode": "nearest", "nearest_mode": rounding}, {"roi": None, "scales": None, "sizes": numpy.array([1, 2, 7, 3], numpy.int64)},
+                  opset=13, tolerance="exact")
+    yield case("float/constant_of_shape", [("Shape", ["x"], ["s"]), ("ConstantOfShape", ["s"], ["c"], {"value": __import__("onnx").numpy_helper.from_array(numpy.array([1.5], F))}), ("Mul", ["x", "c"], ["y"])],
+               {"x": (F, [2, 3])}, {"y": F}, tolerance="floatElement")
+    yield case("float/cast_like", [("CastLike", ["a", "b"], ["y"])], {"a": (F, [2, 3]), "b": (I, [1])}, {"y": I}, tolerance="exact", opset=19)
+    yield case("float/size", [("Size", ["x"], ["n"]), ("Cast", ["n"], ["f"], {"to": 1}), ("Div", ["x", "f"], ["y"])], {"x": (F, [2, 3])}, {"y": F}, tolerance="floatElement")
+    yield one("reducelogsum", "ReduceLogSum", [2, 3, 4], {"axes": [1], "keepdims": 0}, opset=13, low=0.5, high=4.0)
+    yield one("sign_of_zero", "Sign", [5], tolerance="exact", vectors=[[numpy.array([0.0, -0.0, -3, 2, numpy.inf], F)]])
+
+
 def cases():
-    for family in (linear, convolutions, pools, elements, shapes, reductions, normalizations, recurrent, resizes, networks):
+    for family in (linear, convolutions, pools, elements, shapes, reductions, normalizations, recurrent, resizes, logic, networks):
         yield from family()

@@ -1,3 +1,5 @@
+internal import InferenceRuntime
+
 extension Configuration: ConfigurationSection {
     static let keys = KeyTable<Configuration>([
         .section("agent", \.agent, "The agent itself"),
@@ -6,7 +8,9 @@ extension Configuration: ConfigurationSection {
             isRequired: true, maximumCount: 16),
         .section("sensors", \.sensors, "Where readings come from"),
         .section("uplink", \.uplink, "Where alerts, alarm states and status go"),
+        .section("inference", \.inference, "What runs the models"),
         .section("outbox", \.outbox, "How decided alerts are kept until a broker has them"),
+        .section("restart", \.restart, "What a restart of the agent takes up"),
         .section("status", \.status, "The agent's own topics"),
         .sectionList(
             "pipelines", \.pipelines, "What is watched: topics in, one model, alerts out",
@@ -57,6 +61,22 @@ extension UplinkConfiguration: ConfigurationSection {
     ])
 }
 
+extension InferenceConfiguration: ConfigurationSection {
+    static let keys = KeyTable<InferenceConfiguration>([
+        .scalar(
+            "engine", \.engine,
+            .choice([
+                "automatic": .automatic, "builtIn": .builtIn, "onnxRuntime": .onnxRuntime,
+            ]),
+            "The agent's own runtime, ONNX Runtime, or ONNX Runtime just for `.onnx` models that"
+                + " the agent's own cannot run"),
+        .optional(
+            "onnxRuntimeLibrary", \.onnxRuntimeLibrary, .path("a shared library"),
+            "ONNX Runtime's library, 1.14 or newer; it is opened only when a model needs it",
+            defaultText: "libonnxruntime.so in the usual places"),
+    ])
+}
+
 extension OutboxSettings: ConfigurationSection {
     static let keys = KeyTable<OutboxSettings>([
         .scalar(
@@ -83,6 +103,18 @@ extension OutboxSettings: ConfigurationSection {
         .scalar(
             "maximumQuarantined", \.maximumQuarantined, .integer(0...1_000_000, unit: "records"),
             "How many records that the broker refused are kept for inspection"),
+    ])
+}
+
+extension RestartConfiguration: ConfigurationSection {
+    static let keys = KeyTable<RestartConfiguration>([
+        .scalar(
+            "saveInterval", \.saveInterval, .duration(.zero ... .seconds(86_400)),
+            "How often windows are saved beside the save at the end, if something has changed; 0s: at the "
+                + "end only. Alarms are saved whenever they change"),
+        .scalar(
+            "maximumAge", \.maximumAge, .duration(.seconds(1)...(.seconds(365 * 86_400))),
+            "After how long an absence windows begin anew and alarms that were raised are cleared"),
     ])
 }
 

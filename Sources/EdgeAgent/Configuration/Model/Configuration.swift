@@ -1,3 +1,5 @@
+package import InferenceRuntime
+
 /// The whole configuration of an agent: read once, checked, and never changed.
 ///
 /// Made by `Configuration.load(path:environment:)`; the initial values are the documented defaults.
@@ -7,7 +9,9 @@ package struct Configuration: Sendable, Equatable {
     package var brokers: [BrokerConfiguration] = []
     package var sensors = SensorsConfiguration()
     package var uplink = UplinkConfiguration()
+    package var inference = InferenceConfiguration()
     package var outbox = OutboxSettings()
+    package var restart = RestartConfiguration()
     package var status = StatusConfiguration()
     /// In the order of the files; at least one, each name once.
     package var pipelines: [PipelineConfiguration] = []
@@ -69,6 +73,20 @@ package struct UplinkConfiguration: Sendable, Equatable {
     package init() {}
 }
 
+/// What runs the models.
+package struct InferenceConfiguration: Sendable, Equatable {
+    package var engine = EngineSelection.Choice.automatic
+    /// An absolute path; nil: the usual places.
+    package var onnxRuntimeLibrary: String?
+
+    package init() {}
+
+    /// Which engines may run a model.
+    package var engines: EngineSelection {
+        EngineSelection(engine, onnxRuntimeLibrary: onnxRuntimeLibrary)
+    }
+}
+
 /// How what has been decided is kept until a broker has it.
 package struct OutboxSettings: Sendable, Equatable {
     /// An absolute path; after reading never empty.
@@ -83,6 +101,15 @@ package struct OutboxSettings: Sendable, Equatable {
     package var maximumMemoryBytes = 4 << 20
     package var window = 100
     package var maximumQuarantined = 1000
+
+    package init() {}
+}
+
+/// What a restart of the agent takes up.
+package struct RestartConfiguration: Sendable, Equatable {
+    /// Zero: at the end only.
+    package var saveInterval = Duration.seconds(300)
+    package var maximumAge = Duration.seconds(3600)
 
     package init() {}
 }

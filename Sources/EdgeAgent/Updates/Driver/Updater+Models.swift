@@ -55,7 +55,8 @@ extension Updater {
         }
         do throws(PipelineError) {
             let activated = try ModelActivation.activate(
-                bundle, alarmRule: rule, limitNanoseconds: settings.inferenceLimitNanoseconds)
+                bundle, alarmRule: rule, engines: settings.engines,
+                limitNanoseconds: settings.inferenceLimitNanoseconds)
             return Loaded(bundle: bundle, activated: activated, alarmRule: rule)
         } catch .tooSlow(let p99, let limit) {
             throw .tooSlow(p99Nanoseconds: p99, limitNanoseconds: limit)
@@ -71,7 +72,7 @@ extension Updater {
         do throws(UpdateRefusal) {
             let loaded = try load(version)
             let model = loaded.activated.model
-            let bytes = model.withSession { session in session.plan.arenaBytes }
+            let bytes = model.withSession { session in session.model.arenaBytes }
             guard bytes <= settings.memoryLimitBytes else {
                 throw .tooLarge(bytes: bytes, limitBytes: settings.memoryLimitBytes)
             }
@@ -151,7 +152,7 @@ extension Updater {
                 directory: configured.origin, agentVersion: settings.agentVersion)
             let rule = try? settings.adapt(&bundle.manifest)
             return try? ModelActivation.activate(
-                bundle, alarmRule: rule ?? nil,
+                bundle, alarmRule: rule ?? nil, engines: settings.engines,
                 limitNanoseconds: settings.inferenceLimitNanoseconds
             ).model
         } catch {

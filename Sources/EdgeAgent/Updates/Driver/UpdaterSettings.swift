@@ -1,3 +1,5 @@
+package import InferenceRuntime
+
 /// What a pipeline's updates are told before they start.
 package struct UpdaterSettings: Sendable {
     package var pipeline: String
@@ -6,6 +8,8 @@ package struct UpdaterSettings: Sendable {
     package var policy: UpdatePolicy
     /// What is looked for by itself; nil: only what is pulled by hand.
     package var reference: String?
+    /// Which engines may run a model.
+    package var engines = EngineSelection()
     /// What an inference may take at its 99th percentile.
     package var inferenceLimitNanoseconds: UInt64
     /// What a model's arena may take.

@@ -1,0 +1,277 @@
+package import SensorIO
+
+// What outlives a restart: each raised alarm, from the moment it changes, by the outbox; windows and counts now and then.
+extension Pipeline {
+    /// What a restart has found.
+    package struct RestoreReport: Sendable {
+        package var windows = 0
+        package var alarmsThatGoOn = 0
+        package var alarmsToClear = 0
+        /// Why windows were not taken up; nil: they were, or there are none.
+        package var windowsRefused: String?
+    }
+
+    /// An alarm of an earlier start that is to be cleared.
+    struct RetiredAlarm {
+        var key: [UInt8]
+        var state: AlarmState
+        var reason: ClearReason
+    }
+
+    /// One of the agent's own alerts that an earlier start has left raised.
+    struct RetiredAgentAlert {
+        var label: AgentAlertLabel
+        var raised: AgentAlertStates.Raised
+    }
+
+    /// Has the windows saved in a file. Before `restore`.
+    ///
+    /// - Parameter filled: signalled for whoever saves, while the pipeline runs.
+    func saveWindows(in path: String, filled: EventDescriptor) -> PipelineState {
+        let now = OutboxClockReading.now()
+        let header = StateHeader(
+            clock: now, modelHash: modelHash, inputsHash: model.inputsHash(settings),
+            shape: bank.shape(clockIdentity: UInt64(bitPattern: now.kernelBoot)))
+        let state = PipelineState(
+            path: path, header: header, exchange: StateExchange(bank: bank, filled: filled),
+            metrics: metrics, lane: lane)
+        self.state = state
+        return state
+    }
+
+    /// Takes up what an earlier start has left. Before `run()`; blocks on the disk.
+    ///
+    /// - Parameters:
+    ///   - kept: of the pipeline's lane.
+    ///   - maximumAgeNanoseconds: windows older than this are not taken up, and alarms cleared.
+    package func restore(
+        _ kept: [OutboxKept], maximumAgeNanoseconds: UInt64
+    ) -> RestoreReport {
+        var report = RestoreReport()
+        guard let state else { return report }
+        let now = AlarmInstant(
+            monotonicNanoseconds: MonotonicClock.nanoseconds, wallNanoseconds: WallClock.nanoseconds
+        )
+        var age = SavedAge.unknown
+        var saved: SavedState?
+        do throws(StateFileError) {
+            let read = try SavedState(
+                path: state.path, maximumBytes: SavedState.maximumBytes(bank))
+            age = SavedAge(saved: read.header.clock, now: .now())
+            report.windowsRefused = refusal(read.header, age, maximumAgeNanoseconds)
+            if report.windowsRefused == nil { saved = read }
+        } catch {
+            if !error.isMissing { report.windowsRefused = "\(state.path): \(error)" }
+        }
+        var raised: [Int: AlarmState] = [:]
+        if let saved { raised = restoreWindows(saved, now: now, &report) }
+        for kept in kept {
+            restoreAlarm(kept, raised, age, maximumAgeNanoseconds, now: now, &report)
+        }
+        metrics.set(.assets, UInt64(bank.assetCount))
+        metrics.set(.alarmsRaised, UInt64(alarms.raisedCount))
+        return report
+    }
+
+    private func refusal(
+        _ header: StateHeader, _ age: SavedAge, _ maximumAgeNanoseconds: UInt64
+    ) -> String? {
+        guard let own = state?.header else { return "" }
+        if header.inputsHash != own.inputsHash { return "channels or topics have changed" }
+        if header.shape != own.shape {
+            return "windows of another shape, or on a clock that is no more"
+        }
+        switch age {
+        case .unknown: return "nobody knows how old they are: a clock is not synchronised"
+        case .known(let nanoseconds) where nanoseconds > maximumAgeNanoseconds:
+            return "they are \(nanoseconds / 1_000_000_000) s old"
+        case .known: return nil
+        }
+    }
+
+    /// - Returns: the alarms that were raised when the windows were saved, by slot: the outbox knows better.
+    private func restoreWindows(
+        _ saved: SavedState, now: AlarmInstant, _ report: inout RestoreReport
+    ) -> [Int: AlarmState] {
+        var raised: [Int: AlarmState] = [:]
+        let keepsCounts = saved.header.modelHash == state?.header.modelHash
+        for entry in saved.entries {
+            do throws(WindowError) {
+                let slot = try unsafe saved.withWindow(entry) { bytes throws(WindowError) in
+                    unsafe try bank.restoreAsset(
+                        bytes, nowNanoseconds: now.monotonicNanoseconds)
+                }
+                report.windows += 1
+                guard keepsCounts else { continue }
+                if entry.alarm.isRaised {
+                    raised[slot] = entry.alarm
+                } else {
+                    alarms.restore(slot: slot, entry.alarm)
+                }
+            } catch {
+                report.windowsRefused = "\(error)"
+            }
+        }
+        return raised
+    }
+
+    private func restoreAlarm(
+        _ kept: OutboxKept, _ raised: [Int: AlarmState], _ age: SavedAge,
+        _ maximumAgeNanoseconds: UInt64, now: AlarmInstant,
+        _ report: inout RestoreReport
+    ) {
+        if let alert = RetiredAgentAlert(kept) {
+            retiredAgentAlerts.append(alert)
+            return
+        }
+        guard let saved = SavedAlarm(kept.bytes) else {
+            report.windowsRefused = "a saved alarm is of another version"
+            return
+        }
+        unsafe kept.key.withUnsafeBytes { key in
+            let known = unsafe bank.slot(of: key)
+            let decision = RestoredAlarm(
+                saved, nameHash: nameHash, modelHash: modelHash, age: age,
+                maximumAgeNanoseconds: maximumAgeNanoseconds,
+                hasRoom: known != nil || bank.assetCount < bank.limits.maximumAssets)
+            guard case .goesOn(let isSameModel) = decision,
+                let slot = unsafe known ?? newSlot(key, now)
+            else {
+                retiredAlarms.append(
+                    RetiredAlarm(key: kept.key, state: saved.state, reason: .restarted))
+                report.alarmsToClear += 1
+                return
+            }
+            // Counts are those of the window's file if it speaks of the same raise.
+            let counted = raised[slot].flatMap {
+                $0.raisedBy == saved.state.raisedBy && $0.severity == saved.state.severity
+                    ? $0 : nil
+            }
+            var alarm = counted ?? saved.state
+            alarm.resume(
+                rule: model.alarmRule, now: now, isSameModel: isSameModel,
+                keepsCounts: counted != nil)
+            alarms.restore(slot: slot, alarm)
+            unsafe raisedKeys.keep(key, slot: slot)
+            report.alarmsThatGoOn += 1
+        }
+    }
+
+    private func newSlot(_ key: UnsafeRawBufferPointer, _ now: AlarmInstant) -> Int? {
+        let outcome = unsafe bank.asset(key: key, nowNanoseconds: now.monotonicNanoseconds)
+        if case .new(let slot) = outcome { return slot }
+        return nil
+    }
+
+    // MARK: - While it runs
+
+    /// Has the outbox keep how an alarm stands now; `nil`: it is cleared.
+    func keep(_ state: AlarmState?, key: UnsafeRawBufferPointer) {
+        guard let state else {
+            return unsafe keep(key, UnsafeRawBufferPointer(start: nil, count: 0))
+        }
+        let saved = SavedAlarm(nameHash: nameHash, modelHash: modelHash, state: state)
+        unsafe withUnsafeTemporaryAllocation(byteCount: SavedAlarm.byteCount, alignment: 8) {
+            buffer in
+            unsafe saved.write(to: buffer)
+            unsafe keep(key, UnsafeRawBufferPointer(buffer))
+        }
+    }
+
+    /// Has the outbox keep how one of the agent's own alerts stands now.
+    func keep(_ alert: AgentAlert) {
+        unsafe withUnsafeTemporaryAllocation(byteCount: RetiredAgentAlert.byteCount, alignment: 8) {
+            buffer in
+            let count = unsafe RetiredAgentAlert.write(alert, to: buffer)
+            let bytes = UnsafeRawBufferPointer(buffer)
+            unsafe keep(
+                UnsafeRawBufferPointer(rebasing: bytes[..<2]),
+                UnsafeRawBufferPointer(rebasing: bytes[2..<2 + count]))
+        }
+    }
+
+    private func keep(_ key: UnsafeRawBufferPointer, _ bytes: UnsafeRawBufferPointer) {
+        let sequence = lane.makeSequence()
+        // The readings that led to it are held back until it is on the disk.
+        if unsafe lane.keep(sequence: sequence, key: key, bytes: bytes) {
+            lastKeptSequence = sequence
+        } else {
+            unsafe undeliverable(key, reason: "the alarm's state does not fit the outbox's lane")
+        }
+    }
+
+    /// Publishes the clears that wait for room in the lane: those of a restart, and of evicted assets.
+    func publishRetired() {
+        while let alert = retiredAgentAlerts.last, lane.hasRoom(forBytes: roomBytes) {
+            retiredAgentAlerts.removeLast()
+            clearAgentAlert(alert)
+        }
+        while let retired = retiredAlarms.last, lane.hasRoom(forBytes: roomBytes) {
+            retiredAlarms.removeLast()
+            unsafe retired.key.withUnsafeBytes { key in
+                unsafe publishRetired(retired.state, reason: retired.reason, subject: key)
+            }
+        }
+    }
+
+    /// Whether clears wait that must come before anything else of their assets.
+    var hasRetired: Bool { !retiredAlarms.isEmpty || !retiredAgentAlerts.isEmpty }
+
+    /// Hands windows over if the saver waits for them; copies memory, and waits for nothing.
+    func serveSaver() {
+        guard let state, state.exchange.isRequested, !bank.hasDueWindow else { return }
+        state.exchange.fill(
+            from: bank, alarms: alarms, nowNanoseconds: MonotonicClock.nanoseconds)
+    }
+
+    /// Saves the windows at the end; blocks on the disk.
+    func saveFinally() {
+        guard let state else { return }
+        do throws(StateFileError) {
+            try state.saveFinally {
+                state.exchange.fill(
+                    from: bank, alarms: alarms, nowNanoseconds: MonotonicClock.nanoseconds)
+            }
+        } catch {
+            notices.post(.windowsNotSaved(reason: "\(state.path): \(error)"))
+        }
+    }
+}
+
+extension Pipeline.RetiredAgentAlert {
+    /// Key: zero (no topic has it, so no asset's key does) and the label. Then time UInt64, boot UInt64,
+    /// sequence UInt64; nothing of one that has ended.
+    static let byteCount = 26
+
+    /// - Returns: how many bytes there are after the key's two.
+    static func write(_ alert: AgentAlert, to buffer: UnsafeMutableRawBufferPointer) -> Int {
+        unsafe buffer[0] = 0
+        unsafe buffer[1] = alert.label.rawValue
+        guard alert.transition != .cleared else { return 0 }
+        unsafe buffer.storeBytes(
+            of: alert.raisedAtNanoseconds.littleEndian, toByteOffset: 2, as: Int64.self)
+        unsafe buffer.storeBytes(
+            of: alert.raisedBy.boot.littleEndian, toByteOffset: 10, as: UInt64.self)
+        unsafe buffer.storeBytes(
+            of: alert.raisedBy.sequence.littleEndian, toByteOffset: 18, as: UInt64.self)
+        return 24
+    }
+
+    /// nil if it is another kind of state.
+    init?(_ kept: OutboxKept) {
+        guard kept.key.count == 2, kept.key[0] == 0, kept.bytes.count == 24,
+            let label = AgentAlertLabel(rawValue: kept.key[1])
+        else { return nil }
+        self.label = label
+        raised = unsafe kept.bytes.withUnsafeBytes { raw in
+            // The count was checked.
+            unsafe AgentAlertStates.Raised(
+                atNanoseconds: Int64(littleEndian: raw.loadUnaligned(as: Int64.self)),
+                by: EventReference(
+                    boot: UInt64(
+                        littleEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+                    sequence: UInt64(
+                        littleEndian: raw.loadUnaligned(fromByteOffset: 16, as: UInt64.self))))
+        }
+    }
+}

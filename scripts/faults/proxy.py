@@ -1,0 +1,156 @@
+"""The network between the agent and a broker: a TCP proxy that can be cut, stalled, reset or made to drop, and that reads what passes."""
+
+import asyncio
+import socket
+import struct
+
+import mqtt
+
+UP, DOWN = 0, 1  # from the agent, to the agent
+
+
+class Connection:
+    """One connection of the agent, and the one to the broker that belongs to it."""
+
+    def __init__(self, proxy, agent, broker):
+        self.proxy, self.ends = proxy, (agent, broker)
+        self.version = 4
+        self.subscribed = False
+        self.parsers = (mqtt.Parser(), mqtt.Parser())
+        self.published = {}  # the agent's packet identifiers
+        self.delivered = {}  # the broker's
+
+    def tap(self, direction, data):
+        for kind, flags, body in self.parsers[direction].feed(data):
+            if self.proxy.trace:
+                self.proxy.trace(id(self) % 9973, direction, kind, flags, body)
+            if kind == mqtt.PUBLISH:
+                topic, identifier, payload = mqtt.read_publish(flags, body, self.version)
+                if direction == UP:
+                    self.published[identifier] = (topic, payload)
+                else:
+                    self.delivered[identifier] = (topic, payload)
+            elif kind == mqtt.PUBACK:
+                identifier, reason = body[0] << 8 | body[1], body[2] if len(body) > 2 else 0
+                entry = (self.published if direction == DOWN else self.delivered).pop(identifier, None)
+                if entry and direction == DOWN:
+                    self.proxy.on_published(*entry, reason)
+                elif entry:
+                    self.proxy.on_taken(*entry)
+            elif kind == mqtt.CONNECT:
+                self.version = body[6]
+            elif kind == mqtt.SUBACK or kind == mqtt.CONNACK and body[0] & 1:
+                self.subscribed = True  # the session that the broker kept has the subscription
+
+    def close(self, reset):
+        for _, writer in self.ends:
+            if reset:
+                endpoint = writer.get_extra_info("socket")
+                if endpoint is not None and endpoint.fileno() >= 0:
+                    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                writer.transport.abort()
+            else:
+                writer.close()
+
+
+class Proxy:
+    """Listens on a port of its own for the agent. What is set here holds for all connections until `heal()`."""
+
+    def __init__(self, broker_port):
+        self.broker_port = broker_port
+        self.connections = set()
+        self.on_published = lambda topic, payload, reason: None  # the broker confirmed a message of the agent
+        self.on_taken = lambda topic, payload: None  # the agent confirmed a message of the broker
+        self.trace = None  # called with each packet
+        self._open = True
+        self._flowing = (asyncio.Event(), asyncio.Event())
+        self._dropping = [False, False]
+        self._limit = [None, None]
+        for event in self._flowing:
+            event.set()
+
+    async def start(self):
+        self.server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self.server.sockets[0].getsockname()[1]
+
+    async def _accept(self, reader, writer):
+        if not self._open:
+            writer.transport.abort()
+            return
+        try:
+            far = await asyncio.open_connection("127.0.0.1", self.broker_port)
+        except OSError:
+            writer.transport.abort()
+            return
+        if not self._open:
+            writer.transport.abort()
+            far[1].transport.abort()
+            return
+        connection = Connection(self, (reader, writer), far)
+        for _, end in connection.ends:
+            end.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connections.add(connection)
+        try:
+            await asyncio.wait({asyncio.create_task(self._pass(connection, UP)), asyncio.create_task(self._pass(connection, DOWN))},
+                               return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.connections.discard(connection)
+            connection.close(reset=False)
+
+    async def _pass(self, connection, direction):
+        reader, writer = connection.ends[direction][0], connection.ends[1 - direction][1]
+        try:
+            while True:
+                data = await reader.read(65536)
+                if not data:
+                    return
+                limit = self._limit[direction]
+                if limit is not None:
+                    head, data = data[:limit], data[limit:]
+                    self._limit[direction] = limit - len(head)
+                    if head:
+                        connection.tap(direction, head)
+                        writer.write(head)
+                    if not data:
+                        continue
+                    self._flowing[direction].clear()
+                if not self._flowing[direction].is_set():
+                    await self._flowing[direction].wait()
+                if self._dropping[direction]:
+                    continue
+                connection.tap(direction, data)
+                writer.write(data)
+                await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+
+    @property
+    def is_subscribed(self):
+        return any(connection.subscribed for connection in self.connections)
+
+    def cut(self, reset=False):
+        """Ends all connections, with FIN or RST, and takes no new ones."""
+        self._open = False
+        self.end_connections(reset)
+
+    def end_connections(self, reset=False):
+        for connection in list(self.connections):
+            connection.close(reset)
+
+    def drop(self, direction):
+        """All bytes of one direction vanish: such a connection cannot be mended, only ended."""
+        self._dropping[direction] = True
+
+    def stall(self, direction, after=0):
+        """Bytes of one direction wait, from the `after`th on."""
+        self._limit[direction] = after
+
+    def heal(self):
+        """Connections in which bytes have vanished end; stalled ones go on."""
+        if any(self._dropping):
+            self.end_connections(reset=True)
+        self._dropping = [False, False]
+        self._limit = [None, None]
+        for event in self._flowing:
+            event.set()
+        self._open = True
