@@ -101,7 +101,7 @@ final class UpdaterBox {
             complain: { [unowned self] in complaints.append($0) })
         updater.attach(
             UpdatedPipeline(settings: try Self.settings(), control: control, wake: {}),
-            deciding: running)
+            deciding: running.view)
     }
 
     // MARK: A pipeline without its thread

@@ -46,7 +46,11 @@ extension Pipeline {
     }
 
     /// Whether a model takes what this pipeline's windows have: then it can be exchanged while they stay.
-    package static func accepts(_ next: PipelineModel, insteadOf model: PipelineModel) -> String? {
+    ///
+    /// - Returns: nil if so, else why not.
+    package static func refusal(
+        of next: PipelineModel, insteadOf model: PipelineModel.View
+    ) -> String? {
         guard next.channels == model.channels else {
             return
                 "the bundle reads other channels than the one that works: name it as the pipeline's"

@@ -35,7 +35,7 @@ extension Updater {
     }
 
     /// Takes over the pipeline, which runs `model` now.
-    package func attach(_ pipeline: UpdatedPipeline, deciding model: PipelineModel) {
+    package func attach(_ pipeline: UpdatedPipeline, deciding model: PipelineModel.View) {
         self.pipeline = pipeline
         deciding = model
         guard let candidate = machine.state.candidate else { return }
@@ -76,7 +76,7 @@ extension Updater {
             guard bytes <= settings.memoryLimitBytes else {
                 throw .tooLarge(bytes: bytes, limitBytes: settings.memoryLimitBytes)
             }
-            if let deciding, let reason = Pipeline.accepts(model, insteadOf: deciding) {
+            if let deciding, let reason = Pipeline.refusal(of: model, insteadOf: deciding) {
                 throw .unusable(reason)
             }
             candidate = (model, loaded.activated.p99Nanoseconds)
@@ -108,7 +108,6 @@ extension Updater {
         var next: PipelineModel?
         if keepsOld {
             next = candidate?.model
-            kept = deciding
         } else {
             next = kept
             kept = nil
@@ -119,12 +118,14 @@ extension Updater {
             return box.complain(
                 "the model that should work cannot be loaded: it does after a restart")
         }
-        if let deciding, let reason = Pipeline.accepts(next, insteadOf: deciding) {
+        if let deciding, let reason = Pipeline.refusal(of: next, insteadOf: deciding) {
             return box.complain("the model that should work takes other inputs: \(reason)")
         }
-        deciding = next
+        deciding = next.view
         shadow = nil
-        send(ModelDelivery(model: next, setsShadow: true, settings: pipeline.settings))
+        send(
+            ModelDelivery(model: next, setsShadow: true, settings: pipeline.settings),
+            keepsOld: keepsOld)
     }
 
     private func isModel(_ model: PipelineModel?, _ choice: ModelChoice) -> Bool {
@@ -163,8 +164,8 @@ extension Updater {
 
     // MARK: The exchange
 
-    private func send(_ delivery: ModelDelivery) {
-        outgoing.append(delivery)
+    private func send(_ delivery: ModelDelivery, keepsOld: Bool = false) {
+        outgoing.append((delivery, keepsOld))
         collectModels()
     }
 
@@ -172,8 +173,11 @@ extension Updater {
     func collectModels() {
         guard let pipeline else { return }
         // Dropped here, on this thread: what nobody else holds is freed.
-        while pipeline.collect() != nil {}
-        if let next = outgoing.first, pipeline.deliver(next) { outgoing.removeFirst() }
+        if let back = pipeline.collect(), underwayKeepsOld { kept = back.model }
+        if let next = outgoing.first, pipeline.deliver(next.delivery) {
+            underwayKeepsOld = next.keepsOld
+            outgoing.removeFirst()
+        }
     }
 
     /// Tells the machine what was counted.

@@ -72,14 +72,16 @@ package final class Updater {
     package private(set) var isPowerless = false
 
     // MARK: Models in memory
-    /// The model that decides, as far as this thread may look at it: its counters and what it takes in.
-    var deciding: PipelineModel?
+    /// The model that decides, as far as this thread may look at it.
+    var deciding: PipelineModel.View?
     var candidate: (model: PipelineModel, costNanoseconds: UInt64)?
     var shadow: ShadowModel?
     /// The one that decided before the trial.
     var kept: PipelineModel?
     /// Deliveries that the pipeline has no room for yet.
-    var outgoing: [ModelDelivery] = []
+    var outgoing: [(delivery: ModelDelivery, keepsOld: Bool)] = []
+    /// Whether what comes back next is kept for the way back.
+    var underwayKeepsOld = false
 
     // MARK: Registry
     let inbox = Inbox()
