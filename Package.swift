@@ -69,6 +69,8 @@ let package = Package(
         // C and C++ of our own.
         .target(
             name: "CSimdjson", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
+        // libcurl is opened when it is needed, not linked.
+        .target(name: "CCurl", cSettings: c),
         .target(name: "CLinuxShims", cSettings: c),
         .target(name: "CInferenceKernels", cSettings: c),
         // Opens ONNX Runtime at run time; links to nothing.
@@ -84,7 +86,7 @@ let package = Package(
         .target(
             name: "EdgeAgent",
             dependencies: [
-                "InferenceRuntime", "SensorIO", "CYAML", "CCrypto", "CLinuxShims",
+                "InferenceRuntime", "SensorIO", "CYAML", "CCrypto", "CCurl", "CLinuxShims",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -19,21 +19,21 @@ struct EdgeAgentCommand: AsyncParsableCommand {
               edge-agent model check my-bundle
 
             Exit codes are those of sysexits(3): 64 usage, 65 data, 66 no input, 69 unavailable, \
-            73 cannot create, 74 input/output, 75 in use, 78 configuration.
+            73 cannot create, 74 input/output, 75 in use, 77 not permitted, 78 configuration.
             """,
         version: AgentVersion.current.description,
         subcommands: [
             RunCommand.self, CheckCommand.self, ModelCommand.self, BenchCommand.self,
-            SimulateCommand.self, OutboxCommand.self,
+            SimulateCommand.self, OutboxCommand.self, RegistryWorkerCommand.self,
         ])
 }
 
 /// `edge-agent model …`: work with model bundles.
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Make and test model bundles.",
+        commandName: "model", abstract: "Make, test and publish model bundles.",
         subcommands: [
             ModelPackCommand.self, ModelInfoCommand.self, ModelRunCommand.self,
-            ModelCheckCommand.self,
+            ModelCheckCommand.self, ModelPushCommand.self, ModelIndexCommand.self,
         ])
 }

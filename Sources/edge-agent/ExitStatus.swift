@@ -13,6 +13,7 @@ enum ExitStatus: Int32 {
     case cannotCreate = 73
     case inputOutput = 74
     case temporary = 75
+    case noPermission = 77
     case configuration = 78
 
     /// The status for an error of ours; nil for one of the argument parser's.
@@ -34,6 +35,18 @@ enum ExitStatus: Int32 {
             case .noInput: self = .noInput
             case .cannotCreate: self = .cannotCreate
             }
+        } else if let error = error as? RegistryError {
+            switch error.kind {
+            case .unreachable, .unavailable: self = .unavailable
+            case .unauthorized: self = .noPermission
+            case .notFound: self = .noInput
+            case .tooLarge, .corrupt, .protocolViolation, .unsupported: self = .data
+            case .noSpace, .storage: self = .inputOutput
+            case .configuration: self = .configuration
+            case .cancelled: self = .temporary
+            }
+        } else if error is BundleError {
+            self = .data
         } else if OutboxTool.isInUse(error) {
             self = .temporary
         } else if OutboxTool.isDiskError(error) {

@@ -37,7 +37,7 @@ public final class ScriptedServer: Sendable {
             return nil
         }
 
-        private func readBytes(_ count: Int) -> [UInt8]? {
+        func readBytes(_ count: Int) -> [UInt8]? {
             var bytes = [UInt8](repeating: 0, count: count)
             var done = 0
             while done < count {

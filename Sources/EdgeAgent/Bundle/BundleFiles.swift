@@ -34,6 +34,9 @@ package struct BundleFiles: Sendable {
         }
     }
 
+    /// The names of the files, in ascending order.
+    package var names: [String] { contents.keys.sorted() }
+
     package subscript(name: String) -> [UInt8]? { contents[name] }
 
     /// The files that are there, in ascending order.
@@ -61,12 +64,17 @@ package struct BundleFiles: Sendable {
         try read(path, maximumBytes, at: AT_FDCWD, path)
     }
 
-    private static func names(_ directory: Int32, _ path: String) throws(BundleError) -> [String] {
+    /// The names in an open directory, sorted.
+    static func names(
+        _ directory: Int32, _ path: String, maximum: Int = 64
+    ) throws(BundleError) -> [String] {
         // closedir closes the descriptor that it was given, so it gets a copy.
         guard let stream = unsafe fdopendir(dup(directory)) else {
             throw .unreadable(path: path, errorNumber: errno)
         }
         defer { unsafe closedir(stream) }
+        // The copy shares its position with the original.
+        unsafe rewinddir(stream)
         var names: [String] = []
         while let entry = unsafe readdir(stream) {
             // d_name ends with a NUL inside the entry, which lives until the next readdir.
@@ -76,8 +84,8 @@ package struct BundleFiles: Sendable {
                 }
             }
             if name != "." && name != ".." { names.append(name) }
-            guard names.count <= 64 else {
-                throw .unexpectedEntry(path: path, reason: "has more than 64 entries")
+            guard names.count <= maximum else {
+                throw .unexpectedEntry(path: path, reason: "has more than \(maximum) entries")
             }
         }
         return names.sorted()

@@ -7,6 +7,12 @@ package struct SHA256Digest: Sendable, Hashable, CustomStringConvertible {
     /// The 32 bytes.
     package let bytes: [UInt8]
 
+    /// A digest that was computed elsewhere.
+    init(bytes: [UInt8]) {
+        precondition(bytes.count == Self.byteCount, "A SHA-256 has 32 bytes.")
+        self.bytes = bytes
+    }
+
     /// The digest of some bytes.
     package init(of data: [UInt8]) {
         self = unsafe data.withUnsafeBytes { unsafe SHA256Digest(of: $0) }

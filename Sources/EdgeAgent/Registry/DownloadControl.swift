@@ -1,3 +1,5 @@
+internal import CLinuxShims
+internal import Glibc
 internal import Synchronization
 
 /// Bounds, progress and the way to stop one call of a registry.
@@ -30,12 +32,40 @@ package final class DownloadControl: Sendable {
     private let present = Atomic<UInt64>(0)
     private let transferred = Atomic<UInt64>(0)
 
-    package init(limits: Limits = Limits()) { self.limits = limits }
+    private let cancelDescriptor: Int32?
+    private let reportStepBytes: UInt64
+    private let report: (@Sendable (_ present: UInt64, _ transferred: UInt64) -> Void)?
+    private let reported = Atomic<UInt64>(0)
+
+    package init(limits: Limits = Limits()) {
+        self.limits = limits
+        cancelDescriptor = nil
+        reportStepBytes = .max
+        report = nil
+    }
+
+    /// - Parameters:
+    ///   - cancelDescriptor: a pipe whose end stops the call.
+    ///   - report: called on the working thread after so many more bytes.
+    init(
+        limits: Limits, cancelDescriptor: Int32, reportStepBytes: UInt64,
+        report: @escaping @Sendable (_ present: UInt64, _ transferred: UInt64) -> Void
+    ) {
+        self.limits = limits
+        self.cancelDescriptor = cancelDescriptor
+        self.reportStepBytes = reportStepBytes
+        self.report = report
+    }
 
     /// Makes the call end soon with `.cancelled`.
     package func cancel() { cancelled.store(true, ordering: .relaxed) }
 
-    package var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
+    package var isCancelled: Bool {
+        if cancelled.load(ordering: .relaxed) { return true }
+        guard let cancelDescriptor else { return false }
+        var descriptor = pollfd(fd: cancelDescriptor, events: 0, revents: 0)
+        return unsafe els_poll(&descriptor, 1, 0) > 0
+    }
 
     /// The bytes of the model that are there, those of earlier attempts included.
     package var presentBytes: UInt64 { present.load(ordering: .relaxed) }
@@ -48,7 +78,12 @@ package final class DownloadControl: Sendable {
 
     func noteTransferred(_ bytes: UInt64) {
         present.wrappingAdd(bytes, ordering: .relaxed)
-        transferred.wrappingAdd(bytes, ordering: .relaxed)
+        let total = transferred.wrappingAdd(bytes, ordering: .relaxed).newValue
+        guard let report else { return }
+        if total &- reported.load(ordering: .relaxed) >= reportStepBytes {
+            reported.store(total, ordering: .relaxed)
+            report(presentBytes, total)
+        }
     }
 
     func setProgress(present: UInt64, transferred: UInt64) {

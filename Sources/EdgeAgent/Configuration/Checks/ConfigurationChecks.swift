@@ -16,6 +16,7 @@ struct ConfigurationChecks {
 
     mutating func run() {
         for broker in configuration.brokers { check(broker) }
+        for registry in configuration.registries { check(registry) }
         checkReferences()
         for (index, pipeline) in configuration.pipelines.enumerated() {
             check(pipeline, at: "pipelines[\(index)]")
@@ -65,19 +66,22 @@ struct ConfigurationChecks {
                 warning("\(path).\(key)", "has no effect: protocol 3.1.1 does not have it")
             }
         }
-        guard let tls = broker.tls else { return }
+        if let tls = broker.tls { check(tls, at: "\(path).tls") }
+    }
+
+    mutating func check(_ tls: TLSConfiguration, at path: String) {
         for (key, other) in [("certificate", "key"), ("key", "certificate")]
-        where isGiven("\(path).tls.\(key)") && !isGiven("\(path).tls.\(other)") {
-            error("\(path).tls.\(key)", "needs \(other) beside it")
+        where isGiven("\(path).\(key)") && !isGiven("\(path).\(other)") {
+            error("\(path).\(key)", "needs \(other) beside it")
         }
-        if tls.ca == nil, tls.systemAuthorities == false, !isGiven("\(path).tls.ca") {
+        if tls.ca == nil, tls.systemAuthorities == false, !isGiven("\(path).ca") {
             error(
-                "\(path).tls.systemAuthorities",
-                "nobody could sign the broker's certificate: give ca, or true here")
+                "\(path).systemAuthorities",
+                "nobody could sign the server's certificate: give ca, or true here")
         }
     }
 
-    private static func isLoopback(_ host: String) -> Bool {
+    static func isLoopback(_ host: String) -> Bool {
         host == "localhost" || host == "::1" || host.hasPrefix("127.")
     }
 

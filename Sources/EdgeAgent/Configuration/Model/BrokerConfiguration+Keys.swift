@@ -52,7 +52,7 @@ extension BrokerConfiguration: NamedConfigurationSection {
 extension TLSConfiguration: ConfigurationSection {
     static let keys = KeyTable<TLSConfiguration>([
         .optional(
-            "ca", \.ca, .path("a PEM file"), "Authorities that may sign the broker's certificate",
+            "ca", \.ca, .path("a PEM file"), "Authorities that may sign the server's certificate",
             defaultText: "the system's"),
         .optional(
             "systemAuthorities", \.systemAuthorities, .boolean,

@@ -9,6 +9,10 @@ extension Configuration: ConfigurationSection {
         .section("sensors", \.sensors, "Where readings come from"),
         .section("uplink", \.uplink, "Where alerts, alarm states and status go"),
         .section("inference", \.inference, "What runs the models"),
+        .sectionTable(
+            "registries", \.registries,
+            "Where new versions of models come from, each under a name of your choice",
+            maximumCount: 16),
         .section("outbox", \.outbox, "How decided alerts are kept until a broker has them"),
         .section("restart", \.restart, "What a restart of the agent takes up"),
         .section("status", \.status, "The agent's own topics"),

@@ -10,6 +10,8 @@ package struct Configuration: Sendable, Equatable {
     package var sensors = SensorsConfiguration()
     package var uplink = UplinkConfiguration()
     package var inference = InferenceConfiguration()
+    /// In the order of the files; each name once.
+    package var registries: [RegistryConfiguration] = []
     package var outbox = OutboxSettings()
     package var restart = RestartConfiguration()
     package var status = StatusConfiguration()

@@ -10,7 +10,7 @@ extension ConfigurationReference {
         ])
         root += object(keys)
         var writer = JSONWriter(growingTo: 4 << 20, layout: .indented)
-        write(.object(root), to: &writer)
+        writer.value(.object(root))
         guard case .complete = writer.finish() else { return "" }
         return String(decoding: writer.copyBytes(), as: UTF8.self) + "\n"
     }
@@ -65,27 +65,6 @@ extension ConfigurationReference {
                     "type": .string("object"), "minProperties": .integer(1),
                     "additionalProperties": .object(object(keys)),
                 ])
-        }
-    }
-
-    private static func write(_ value: JSONValue, to writer: inout JSONWriter) {
-        switch value {
-        case .null: writer.null()
-        case .bool(let bool): writer.boolean(bool)
-        case .integer(let integer): writer.integer(integer)
-        case .number(let number): writer.number(number)
-        case .string(let string): writer.string(string)
-        case .array(let elements):
-            writer.beginArray()
-            for element in elements { write(element, to: &writer) }
-            writer.endArray()
-        case .object(let members):
-            writer.beginObject()
-            for member in members {
-                writer.key(member.key)
-                write(member.value, to: &writer)
-            }
-            writer.endObject()
         }
     }
 }
