@@ -23,6 +23,8 @@ package struct AgentPlan: Sendable {
     let uplink: MQTTEndpoint
     let statusTopic: String
     let pipelines: [PipelinePlan]
+    /// nil: models stay what the configuration names.
+    let updates: UpdatesPlan?
     let passwords: [String: [UInt8]]
     /// What is doubtful but works.
     package let warnings: [ConfigurationDiagnostic]
@@ -49,6 +51,11 @@ package struct AgentPlan: Sendable {
             agent: agent, role: "uplink", password: secrets.passwords[uplinkBroker.name])
         statusTopic = try Self.constant(
             "status.topic", configuration.status.topic, bindings: ["agent": agent])
+        if let settings = configuration.updates {
+            updates = try UpdatesPlan(settings)
+        } else {
+            updates = nil
+        }
         var pipelines: [PipelinePlan] = []
         var diagnostics = loaded.warnings + secrets.warnings
         for (index, pipeline) in configuration.pipelines.enumerated() {

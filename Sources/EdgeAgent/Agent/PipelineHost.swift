@@ -15,6 +15,9 @@ final class PipelineHost: Sendable {
     let notices: NoticeBox
     /// What the saver works on.
     let state: PipelineState
+    /// The way of new models to the pipeline.
+    let updated: UpdatedPipeline
+    let modelView: PipelineModel.View
     private let publishesLive: Bool
     private let thread: Mutex<PipelineThread>
 
@@ -55,8 +58,12 @@ final class PipelineHost: Sendable {
                     "p99Microseconds": "\(Double(activated.p99Nanoseconds) / 1000)",
                     "limitMicroseconds": "\(Double(limit) / 1000)",
                 ])
+            let settings = Self.settings(plan, agent: agent.id, boot: outbox.boot.number)
+            modelView = activated.model.view
+            updated = UpdatedPipeline(
+                settings: settings, control: control, wake: { lane.wakeProducer() })
             let pipeline = try Pipeline(
-                settings: Self.settings(plan, agent: agent.id, boot: outbox.boot.number),
+                settings: settings,
                 model: activated.model, lane: lane, wallClock: wallClock, control: control)
             metrics = pipeline.metrics
             budgetMetrics = pipeline.budgetMetrics

@@ -39,9 +39,6 @@ package struct BundleFiles: Sendable {
 
     package subscript(name: String) -> [UInt8]? { contents[name] }
 
-    /// The files that are there, in ascending order.
-    package var names: [String] { contents.keys.sorted() }
-
     /// The bytes of a file that a bundle must have.
     package func required(_ name: String) throws(BundleError) -> [UInt8] {
         guard let bytes = contents[name] else { throw .missingFile(path: "\(path)/\(name)") }

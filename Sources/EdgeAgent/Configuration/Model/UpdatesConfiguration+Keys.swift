@@ -7,7 +7,7 @@ extension UpdatesConfiguration: ConfigurationSection {
             "Whether a bundle has to be signed by one of the keys; off is said at each start and in"
                 + " the status"),
         .list(
-            "keys", \.keys, .path("a PEM file"),
+            "keys", \.publicKeys, .path("a PEM file"),
             "Public keys of the publishers, ECDSA on P-256 or P-384; a signature by any of them is"
                 + " enough, so that a key can be replaced", defaultText: "none",
             maximumCount: 16),
@@ -30,7 +30,8 @@ extension UpdatesConfiguration: ConfigurationSection {
             "The share of agents that look for new versions; which ones follows from agent.id"),
         .scalar(
             "quota", \.quotaBytes, .size((1 << 20)...(1 << 40)),
-            "What the model store may take; what is active, previous, staged or pinned is never removed"),
+            "What the model store may take; what is active, previous, staged or pinned is never removed"
+        ),
         .scalar(
             "maximumModelMemory", \.maximumModelMemoryBytes, .size((64 << 10)...(1 << 34)),
             "The largest arena of a new version"),

@@ -2,7 +2,7 @@
 package struct UpdatesConfiguration: Sendable, Equatable {
     package var signature = BundleVerifier.SignaturePolicy.required
     /// PEM files.
-    package var keys: [String] = []
+    package var publicKeys: [String] = []
     package var apply = UpdatePolicy.Apply.automatic
     package var pollInterval = Duration.seconds(900)
     package var maximumBackoff = Duration.seconds(6 * 3600)

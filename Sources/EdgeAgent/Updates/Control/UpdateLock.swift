@@ -21,6 +21,9 @@ package struct UpdateLock: ~Copyable {
     private init(descriptor: Int32) { self.descriptor = descriptor }
 
     deinit { close(descriptor) }
+
+    /// True: it is held as long as this lives.
+    var isHeld: Bool { descriptor >= 0 }
 }
 
 /// Where updates keep what they keep, below the state directory.

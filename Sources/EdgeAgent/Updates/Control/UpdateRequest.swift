@@ -1,4 +1,4 @@
-internal import SensorIO
+package import SensorIO
 
 /// A command on its way to the agent that runs, as one line of JSON.
 package struct UpdateRequest: Sendable, Equatable {
@@ -115,7 +115,8 @@ extension UpdateRequest {
         case .pin:
             guard let (choice, digest) = chosen.choice(argument) else {
                 return refuse(
-                    "no version here has the digest '\(argument ?? "")': 'edge-agent model list' shows them")
+                    "no version here has the digest '\(argument ?? "")': 'edge-agent model list' shows them"
+                )
             }
             command = .pin(choice, digest)
         }
@@ -132,8 +133,10 @@ extension Updater {
     /// The version that a digest, or the start of one, names; nil: the active one.
     func choice(_ text: String?) -> (ModelChoice, SHA256Digest)? {
         let state = machine.state
-        let known = [state.active, state.previous, state.candidate?.version.map(ModelChoice.stored)]
-            .compactMap { $0 }
+        let known = [
+            state.active, state.previous, state.candidate?.version.map(ModelChoice.stored),
+        ]
+        .compactMap { $0 }
         func digest(_ choice: ModelChoice) -> SHA256Digest? {
             choice.stored?.digest ?? machine.configured?.digest
         }

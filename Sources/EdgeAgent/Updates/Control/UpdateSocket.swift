@@ -8,16 +8,24 @@ struct UpdateSocket: ~Copyable {
     private let path: String
 
     /// Listens. A socket that a dead agent left is replaced; the caller holds the `UpdateLock`.
-    init(path: String) throws(BundleError) {
-        self.path = path
+    ///
+    /// - Throws: `.unwritable`.
+    static func listen(_ path: String) throws(BundleError) -> UpdateSocket {
         _ = unsafe unlink(path)
-        guard let made = Self.make(path, { unsafe bind($0, $1, $2) }) else {
+        guard let made = unsafe make(path, { unsafe bind($0, $1, $2) }) else {
             throw .unwritable(path: path, errorNumber: errno)
         }
-        descriptor = made
-        guard unsafe chmod(path, 0o660) == 0, listen(descriptor, 8) == 0 else {
-            throw .unwritable(path: path, errorNumber: errno)
+        guard unsafe chmod(path, 0o660) == 0, Glibc.listen(made, 8) == 0 else {
+            let number = errno
+            close(made)
+            throw .unwritable(path: path, errorNumber: number)
         }
+        return UpdateSocket(descriptor: made, path: path)
+    }
+
+    private init(descriptor: Int32, path: String) {
+        self.descriptor = descriptor
+        self.path = path
     }
 
     deinit {
@@ -27,7 +35,7 @@ struct UpdateSocket: ~Copyable {
 
     /// Takes one request that waits, and answers it.
     func serve(_ obey: (UpdateRequest, _ actor: String) -> UpdateAnswer) {
-        let peer = unsafe accept(descriptor, nil, nil)
+        let peer = accept(descriptor, nil, nil)
         guard peer >= 0 else { return }
         defer { close(peer) }
         Self.setTimeout(peer)
@@ -45,7 +53,7 @@ struct UpdateSocket: ~Copyable {
     ///
     /// - Returns: nil when none answers.
     static func ask(_ path: String, _ request: UpdateRequest) -> UpdateAnswer? {
-        guard let peer = make(path, { unsafe connect($0, $1, $2) }) else { return nil }
+        guard let peer = unsafe make(path, { unsafe connect($0, $1, $2) }) else { return nil }
         defer { close(peer) }
         setTimeout(peer, seconds: 60)
         write(request.encoded + [0x0A], to: peer)
@@ -112,7 +120,7 @@ struct UpdateSocket: ~Copyable {
             let count = unsafe bytes.withUnsafeBytes {
                 unsafe send(
                     descriptor, $0.baseAddress.unsafelyUnwrapped + sent, $0.count - sent,
-                    Int32(MSG_NOSIGNAL.rawValue))
+                    Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { return }
             sent += count

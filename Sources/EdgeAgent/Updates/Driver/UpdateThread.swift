@@ -15,17 +15,22 @@ struct UpdateThread: ~Copyable {
         let lock: UpdateLock
         let socket: UpdateSocket
         let signal: UpdateSignal
+        let onChange: (String, ModelVersion) -> Void
         let onEnd: () -> Void
+        private var deciders: [ModelVersion?]
 
         init(
             updaters: [Updater], lock: consuming UpdateLock, socket: consuming UpdateSocket,
-            signal: UpdateSignal, onEnd: @escaping () -> Void
+            signal: UpdateSignal, onChange: @escaping (String, ModelVersion) -> Void,
+            onEnd: @escaping () -> Void
         ) {
             self.updaters = updaters
             self.lock = lock
             self.socket = socket
             self.signal = signal
+            self.onChange = onChange
             self.onEnd = onEnd
+            deciders = updaters.map(\.decidingVersion)
         }
 
         func run() {
@@ -39,7 +44,13 @@ struct UpdateThread: ~Copyable {
                 if !poll.readiness(at: control).isEmpty {
                     socket.serve { request, actor in request.obey(updaters, by: actor) }
                 }
-                for updater in updaters { updater.step() }
+                for (index, updater) in updaters.enumerated() {
+                    updater.step()
+                    let version = updater.decidingVersion
+                    guard version != deciders[index], let version else { continue }
+                    deciders[index] = version
+                    onChange(updater.settings.pipeline, version)
+                }
             }
             for updater in updaters { updater.stop() }
             onEnd()
@@ -50,7 +61,7 @@ struct UpdateThread: ~Copyable {
     private var work: UnsafeMutableRawPointer?
     private var thread: pthread_t?
 
-    init(_ work: Work) {
+    init(_ work: sending Work) {
         signal = work.signal
         unsafe self.work = Unmanaged.passRetained(work).toOpaque()
     }

@@ -1,14 +1,14 @@
 /// A running pipeline as its updates see it.
 ///
 /// - Thread: the one that updates run on.
-package struct UpdatedPipeline {
+package struct UpdatedPipeline: Sendable {
     package let settings: PipelineSettings
     private let models: ModelExchange
-    private let wake: () -> Void
+    private let wake: @Sendable () -> Void
 
     /// - Parameter wake: makes the pipeline's thread turn.
     package init(
-        settings: PipelineSettings, control: PipelineControl, wake: @escaping () -> Void
+        settings: PipelineSettings, control: PipelineControl, wake: @escaping @Sendable () -> Void
     ) {
         self.settings = settings
         models = control.models

@@ -15,13 +15,7 @@ extension Updater {
     /// - Returns: nil when only the configured bundle is left: it is loaded as ever, and what is wrong with it is
     ///   the configuration's error.
     package func start(configured: ModelBundle) -> Loaded? {
-        let manifest = configured.manifest
-        handle(
-            .started(
-                configured: ModelVersion(
-                    name: manifest.name, version: manifest.version.description,
-                    release: manifest.release, digest: configured.digest,
-                    origin: configured.path)))
+        handle(.started(configured: ModelVersion(configured)))
         // Each failure takes one choice away; there are three.
         for _ in 0..<4 {
             guard case .stored(let version) = machine.state.decider else { return nil }

@@ -64,7 +64,7 @@ package final class Updater {
 
     package let settings: UpdaterSettings
     var box: Surroundings
-    package private(set) var machine: UpdateMachine
+    package internal(set) var machine: UpdateMachine
     package internal(set) var pipeline: UpdatedPipeline?
 
     /// A power cut in tests: after so many writes and actions nothing is done any more.
@@ -209,6 +209,11 @@ package final class Updater {
         if steps <= 0 { isPowerless = true }
         stepsUntilPowerCut = steps - 1
         return isPowerless
+    }
+
+    /// The version that decides, the configured one included.
+    package var decidingVersion: ModelVersion? {
+        machine.state.decider.stored ?? machine.configured
     }
 
     // MARK: Circumstances

@@ -17,6 +17,13 @@ package struct ModelVersion: Sendable, Hashable {
         self.digest = digest
         self.origin = origin
     }
+
+    /// A bundle as it stands in its directory.
+    init(_ bundle: ModelBundle) {
+        self.init(
+            name: bundle.manifest.name, version: bundle.manifest.version.description,
+            release: bundle.manifest.release, digest: bundle.digest, origin: bundle.path)
+    }
 }
 
 /// One of the models that a pipeline can run.

@@ -26,7 +26,7 @@ package struct UpdateMachine: Sendable {
     package let reference: String?
 
     /// The bundle that the configuration names, once it is known.
-    var configured: ModelVersion?
+    package internal(set) var configured: ModelVersion?
     var actions: [UpdateAction] = []
     var context = Context(nowSeconds: 0)
     private var startedAt = 0

@@ -44,6 +44,13 @@ package struct UpdateStateFile: Sendable {
         }
     }
 
+    /// Reads the state without mending anything: for those who only look. nil where there is none.
+    package func peek() -> UpdateState? {
+        if case .state(let state) = Self.readOne(path) { return state }
+        if case .state(let state) = Self.readOne(backup) { return state }
+        return nil
+    }
+
     /// Replaces the state: at every instant either the old or the new one is there, whole. Blocks on the disk.
     ///
     /// - Throws: `.unwritable`.

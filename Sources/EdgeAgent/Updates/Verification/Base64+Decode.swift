@@ -1,5 +1,5 @@
-/// Base64 as RFC 4648 section 4 writes it: padded, nothing between, no bits left over.
-enum Base64 {
+// Reading: padded, nothing between, no bits left over.
+extension Base64 {
     /// The bytes that a text stands for; nil for anything that an encoder would not have written.
     static func decode(_ text: String) -> [UInt8]? {
         let digits = Array(text.utf8)
