@@ -52,8 +52,8 @@ public struct InferenceSession: ~Copyable {
 
     /// Runs the model once.
     ///
-    /// A debug build checks after each step that it wrote nothing behind a tensor, and traps with
-    /// the operator's and the tensor's names if it did.
+    /// A debug build checks after each step of a plan that it wrote nothing behind a tensor, and
+    /// traps with the operator's and the tensor's names if it did.
     ///
     /// - Returns: false when ONNX Runtime could not, and the outputs mean nothing; our own kernels
     ///   always can.
@@ -62,7 +62,7 @@ public struct InferenceSession: ~Copyable {
         switch model {
         case .builtIn(let plan):
             #if DEBUG
-                let damage = invokeGuarded()
+                let damage = invokeGuarded(plan)
                 precondition(damage == nil, damage?.description ?? "")
             #else
                 unsafe ik_run(

@@ -131,14 +131,22 @@ struct CommandTests {
         let broker = try TestBroker { options in
             options.accessRules = [
                 "topic readwrite plant/#", "topic readwrite edge/box/status",
+                "topic readwrite edge/box/alerts", "topic readwrite edge/box/state/outbox",
                 "topic read edge/#",
             ]
         }
+        let subscriber = try TestSubscriber(broker, ["edge/box/alerts", "edge/box/state/outbox"])
         let agent = try TestAgent(TestAgent.yaml(broker))
         try TestPublisher.publish(broker, "plant/p1/reading", TestAgent.reading(8))
         try agent.process.errors.wait(for: "event and state to be refused", within: 10) {
             $0.filter { $0.contains("the broker refuses") }.count >= 1
         }
+        // The agent's own alert says so as well, where that may go out.
+        let own = try subscriber.waitForEvents("edge/box/alerts", count: 1)[0]
+        #expect(own.data["label"] as? String == "outbox-quarantined")
+        #expect(own.subject == "outbox")
+        let state = try subscriber.waitForEvents("edge/box/state/outbox", count: 1)[0]
+        #expect(state.json["label"] as? String == "outbox-quarantined")
         let options = ["--config", agent.configuration]
         #expect(try agent.stop() == .code(0))
         let (_, _, listed) = try run(["outbox", "quarantine", "list"] + options)

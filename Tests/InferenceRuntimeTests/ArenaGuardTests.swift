@@ -9,10 +9,10 @@
         func overrun() throws {
             let plan = try ModelPlan.make(Fixtures.bytes("small-network", "tflite"))
             var session = try InferenceSession(plan: plan)
-            let undisturbed = session.invokeGuarded()
+            let undisturbed = session.invokeGuarded(plan)
             #expect(undisturbed == nil)
             for step in plan.stepOwners.indices {
-                let found = session.invokeGuarded(wrongStep: step)
+                let found = session.invokeGuarded(plan, wrongStep: step)
                 let damage = try #require(found)
                 let owner = plan.stepOwners[step]
                 #expect(damage.position == owner)
@@ -22,7 +22,7 @@
                     damage.description
                         == "operator \(owner) (\(damage.name)) wrote behind the memory of tensor '\(damage.tensor)'"
                 )
-                let next = session.invokeGuarded()
+                let next = session.invokeGuarded(plan)
                 #expect(next == nil, "the next run begins anew")
             }
         }

@@ -231,7 +231,7 @@ struct OutboxServiceTests {
         }
         try rig.events.wait(for: "10 quarantined records") { events in
             events.count {
-                if case .quarantined("secret/y", _, _, 0x87) = $0 { true } else { false }
+                if case .quarantined("secret/y", _, _, 0x87, 1) = $0 { true } else { false }
             }
                 == 10
         }

@@ -36,7 +36,11 @@ package struct Agent: Sendable {
         if let updates = plan.updates {
             status.update { $0.requiresSignatures = updates.configuration.signature == .required }
         }
-        let outbox = try makeOutbox(status: status, log: log)
+        let events = NoticeBox<OutboxEvent>()
+        // What stands in the way of a start is said, too.
+        var isStarted = false
+        defer { if !isStarted { for event in events.take().notices { log.write(event) } } }
+        let outbox = try makeOutbox(status: status, events: events)
         let saver = try StateSaver(
             interval: plan.configuration.restart.saveInterval, logger: logger)
         let updates = try plan.updates.map { updates throws(AgentError) in
@@ -46,7 +50,8 @@ package struct Agent: Sendable {
             outbox, saver: saver, updates: updates, status: status, wallClock: wallClock)
         saver.start(hosts.map(\.state))
         let monitor = Monitor(
-            hosts: hosts, outbox: outbox, wallClock: wallClock, log: log, notifier: notifier,
+            hosts: hosts, outbox: outbox, events: events, lane: try makeLane(outbox), plan: plan,
+            wallClock: wallClock, log: log, notifier: notifier,
             logger: logger, locksMemory: plan.configuration.agent.lockMemory)
         // The last one ends first: the monitor logs what the others say at their end.
         let updateService = try updates?.start(hosts) { pipeline, version in
@@ -61,7 +66,17 @@ package struct Agent: Sendable {
         let group = ServiceGroup(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint],
             logger: quiet(logger))
+        isStarted = true
         try await group.run()
+    }
+
+    /// For what the agent says about itself.
+    private func makeLane(_ outbox: OutboxService) throws(AgentError) -> OutboxLane {
+        do throws(OutboxError) {
+            return try outbox.makeLane(name: "/agent", capacityBytes: 64 << 10)
+        } catch {
+            throw .outbox(error)
+        }
     }
 
     /// Tests the models, then starts the outbox's thread and each pipeline's.
@@ -80,6 +95,7 @@ package struct Agent: Sendable {
                         restart: plan.configuration.restart, outbox: outbox, saver: saver,
                         wallClock: wallClock, logger: logger))
             }
+            warnAboutRemoved(outbox)
             status.update { $0.pipelines = hosts.map(\.status) }
             outbox.setBirth(birth(status))
             do throws(OutboxError) {
@@ -93,6 +109,18 @@ package struct Agent: Sendable {
             for host in hosts { host.stop() }
             outbox.stop(deadlineNanoseconds: MonotonicClock.nanoseconds &+ 1_000_000_000)
             throw error
+        }
+    }
+
+    /// Whose topics nobody knows any more cannot be cleared from here.
+    private func warnAboutRemoved(_ outbox: OutboxService) {
+        let configured = Set(plan.pipelines.map(\.configuration.name))
+        let left = Dictionary(grouping: outbox.kept, by: \.scope)
+        for (name, alarms) in left.sorted(by: { $0.key < $1.key })
+        where !configured.contains(name) {
+            logger.warning(
+                "alarms of a pipeline that is no longer configured stay raised: clear their retained states",
+                metadata: ["pipeline": "\(name)", "alarms": "\(alarms.count)"])
         }
     }
 
@@ -118,7 +146,7 @@ package struct Agent: Sendable {
     }
 
     private func makeOutbox(
-        status: StatusBox, log: NoticeLog
+        status: StatusBox, events: NoticeBox<OutboxEvent>
     ) throws(AgentError) -> OutboxService {
         let settings = plan.configuration.outbox
         let configuration = OutboxConfiguration(
@@ -127,7 +155,8 @@ package struct Agent: Sendable {
             maximumMemoryBytes: settings.maximumMemoryBytes,
             commitDelayNanoseconds: UInt64(clamping: settings.commitDelay.wholeNanoseconds),
             window: settings.window, drainRecordsPerSecond: settings.drainRate,
-            maximumQuarantined: settings.maximumQuarantined)
+            maximumQuarantined: settings.maximumQuarantined,
+            writeBudgetBytes: settings.writeBudgetBytes)
         do throws(OutboxError) {
             return try OutboxService(
                 configuration: configuration,
@@ -143,7 +172,7 @@ package struct Agent: Sendable {
                         endpoint: endpoint,
                         offline: OutboxStatusMessage(
                             topic: plan.statusTopic, payload: status.value.offline(.stopped)))
-                }, onEvent: { event in log.write(event) })
+                }, onEvent: { event in events.postWaiting(event) })
         } catch {
             throw .outbox(error)
         }

@@ -22,6 +22,9 @@ package struct AgentPlan: Sendable {
     let agent: String
     let uplink: MQTTEndpoint
     let statusTopic: String
+    /// Of the agent's own alerts about the outbox.
+    let outboxAlertTopic: TopicTemplate
+    let outboxStateTopic: TopicTemplate
     let pipelines: [PipelinePlan]
     /// nil: models stay what the configuration names.
     let updates: UpdatesPlan?
@@ -56,6 +59,12 @@ package struct AgentPlan: Sendable {
         } else {
             updates = nil
         }
+        outboxAlertTopic = try Self.template(
+            "status.alertsTopic", configuration.status.alertsTopic, ["agent": agent],
+            variables: [])
+        outboxStateTopic = try Self.template(
+            "status.stateTopic", configuration.status.stateTopic,
+            ["agent": agent, "subject": OutboxReporter.subject], variables: [])
         var pipelines: [PipelinePlan] = []
         var diagnostics = loaded.warnings + secrets.warnings
         for (index, pipeline) in configuration.pipelines.enumerated() {

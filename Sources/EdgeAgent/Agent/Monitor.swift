@@ -9,6 +9,11 @@ struct Monitor: Service {
 
     let hosts: [PipelineHost]
     let outbox: OutboxService
+    /// What the outbox has to say.
+    let events: NoticeBox<OutboxEvent>
+    /// For what is said about the agent itself.
+    let lane: OutboxLane
+    let plan: AgentPlan
     let wallClock: WallClock
     let log: NoticeLog
     let notifier: SystemdNotifier
@@ -20,10 +25,15 @@ struct Monitor: Service {
         var ticks = 0
         var turns = hosts.map { _ in UInt64.max }
         var lastWatchdog: UInt64 = 0
+        var reporter = OutboxReporter(
+            box: events, log: log, lane: lane, wallClock: wallClock, agent: plan.agent,
+            boot: outbox.boot.number, alertTopic: plan.outboxAlertTopic,
+            stateTopic: plan.outboxStateTopic)
         var dropped = hosts.map { _ in UInt64(0) }
         await withGracefulShutdownHandler {
             while !Task.isCancelled, !Task.isShuttingDownGracefully {
                 writeNotices(&dropped)
+                reporter.report(now: MonotonicClock.nanoseconds)
                 if ticks % 5 == 0 { wallClock.refresh() }
                 ticks += 1
                 if !isReady {
@@ -40,6 +50,7 @@ struct Monitor: Service {
             }
             // The pipelines have ended before: this is all that they had to say.
             writeNotices(&dropped)
+            reporter.report(now: MonotonicClock.nanoseconds)
         } onGracefulShutdown: {
         }
     }
@@ -49,12 +60,7 @@ struct Monitor: Service {
             let taken = host.notices.take()
             for notice in taken.notices { log.write(notice, pipeline: host.name) }
             if taken.dropped > dropped[index] {
-                logger.warning(
-                    "more happened than is shown here",
-                    metadata: [
-                        "pipeline": "\(host.name)",
-                        "notShown": "\(taken.dropped - dropped[index])",
-                    ])
+                log.writeNotShown(taken.dropped - dropped[index], of: host.name)
                 dropped[index] = taken.dropped
             }
         }

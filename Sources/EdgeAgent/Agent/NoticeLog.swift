@@ -48,17 +48,26 @@ package struct NoticeLog: Sendable {
         }
     }
 
+    /// Says that a box was full for a moment.
+    func writeNotShown(_ count: UInt64, of source: String) {
+        logger.warning(
+            "more happened than is shown here",
+            metadata: ["of": "\(source)", "notShown": "\(count)"])
+    }
+
     package func write(_ event: OutboxEvent) {
         switch event {
         case .dropped(let recordClass, let cause, let count):
             logger.error(
                 "records were given up: \(cause.name)",
                 metadata: ["class": "\(recordClass)", "count": "\(count)"])
-        case .quarantined(let topic, let sequence, let boot, let reason):
+        case .quarantined(let topic, let sequence, let boot, let reason, let count):
             logger.error(
-                "the broker refuses a record, which is put aside",
+                "the broker refuses records, which are put aside: see 'edge-agent outbox quarantine'",
                 metadata: [
-                    "topic": "\(topic)", "record": "\(boot)/\(sequence)", "reason": "\(reason)",
+                    "topic": "\(topic)", "record": "\(boot)/\(sequence)",
+                    "reason": "\(MQTTReasonCode(rawValue: reason))",
+                    "count": "\(count)",
                 ])
         case .diskFailed(let error):
             logger.error("the outbox cannot be written, records are kept in memory: \(error)")
@@ -71,6 +80,16 @@ package struct NoticeLog: Sendable {
                     "records": "\(records)", "quarantined": "\(quarantined)",
                     "movedTo": "\(path)",
                 ])
+        case .writeBudget(let isExceeded, let bytes, let budget):
+            let metadata: Logger.Metadata = ["bytes": "\(bytes)", "budget": "\(budget)"]
+            if isExceeded {
+                logger.warning(
+                    "the outbox has written more to the disk today than outbox.writeBudget: flash wears out",
+                    metadata: metadata)
+            } else {
+                logger.notice(
+                    "the outbox has kept to outbox.writeBudget for a day", metadata: metadata)
+            }
         case .keptDamaged(let count):
             logger.error(
                 "saved alarms were damaged on the disk and are forgotten",

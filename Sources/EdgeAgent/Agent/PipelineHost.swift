@@ -12,7 +12,7 @@ final class PipelineHost: Sendable {
     let status: AgentStatus.Pipeline
     let metrics: PipelineMetrics
     let budgetMetrics: BudgetMetrics
-    let notices: NoticeBox
+    let notices: NoticeBox<PipelineNotice>
     /// What the saver works on.
     let state: PipelineState
     /// The way of new models to the pipeline.
@@ -49,6 +49,7 @@ final class PipelineHost: Sendable {
             let activated = try ModelActivation.activate(
                 plan.bundle, alarmRule: plan.alarmRule, engines: plan.engines,
                 limitNanoseconds: limit)
+            plan.bundle.releaseContents()
             logger.notice(
                 "model tested",
                 metadata: [

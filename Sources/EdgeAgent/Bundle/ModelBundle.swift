@@ -1,16 +1,18 @@
 internal import InferenceRuntime
 internal import SensorIO
+internal import Synchronization
 
 /// A model with everything that is needed to feed it, to read it and to test it; immutable.
 package struct ModelBundle: Sendable {
     package let path: String
     package internal(set) var manifest: BundleManifest
-    package let golden: BundleGolden
+    package var golden: BundleGolden { contents.value.golden }
     package let baseline: BundleBaseline
     /// Identifies the bundle's content; a changed byte in any file is another bundle.
     package let digest: SHA256Digest
     /// The model file's bytes.
-    package let model: [UInt8]
+    package var model: [UInt8] { contents.value.model }
+    private let contents: Contents
 
     /// Reads a bundle's directory. Blocks on the disk.
     ///
@@ -39,14 +41,32 @@ package struct ModelBundle: Sendable {
                     reason: "the bundle's runtime is \(manifest.runtime.rawValue)")
             }
         }
-        model = try files.required(manifest.modelFile)
-        golden = try BundleGolden(
-            parsing: try files.required("golden.jsonl"), path: "\(path)/golden.jsonl")
+        contents = Contents(
+            model: try files.required(manifest.modelFile),
+            golden: try BundleGolden(
+                parsing: try files.required("golden.jsonl"), path: "\(path)/golden.jsonl"))
         baseline = try Self.document("baseline.json", files) { value throws(JSONError) in
             try BundleBaseline(value)
         }
         digest = files.digest
         self.path = path
+    }
+
+    /// Gives up the model file's bytes and the golden vectors, of all copies of this value: a model that has been
+    /// activated needs them no more, and they can be larger than all else.
+    package func releaseContents() { contents.release() }
+
+    /// What only an activation needs.
+    private final class Contents: Sendable {
+        typealias Value = (model: [UInt8], golden: BundleGolden)
+
+        private let held: Mutex<Value>
+
+        init(model: [UInt8], golden: BundleGolden) { held = Mutex((model, golden)) }
+
+        var value: Value { held.withLock { $0 } }
+
+        func release() { held.withLock { $0 = ([], BundleGolden(vectors: [])) } }
     }
 
     private static func document<Value>(

@@ -1,4 +1,4 @@
-/// What the agent itself has to complain of.
+/// What the agent itself has to complain of. The numbers are kept over restarts: new ones come last.
 package enum AgentAlertLabel: UInt8, Sendable, CaseIterable {
     /// A pipeline misses its latency budget again and again. Subject: the pipeline.
     case latencyBudgetExceeded
@@ -20,6 +20,8 @@ package enum AgentAlertLabel: UInt8, Sendable, CaseIterable {
     case updateRefused
     /// A new model was taken back. Subject: the bundle.
     case updateRolledBack
+    /// The outbox wrote more to the disk in a day than it is to bear: flash wears out.
+    case outboxWriteBudgetExceeded
 
     /// The label as it stands in events.
     package var name: StaticString {
@@ -31,6 +33,7 @@ package enum AgentAlertLabel: UInt8, Sendable, CaseIterable {
         case .outboxQuarantined: "outbox-quarantined"
         case .outboxUnavailable: "outbox-unavailable"
         case .outboxSalvaged: "outbox-salvaged"
+        case .outboxWriteBudgetExceeded: "outbox-write-budget-exceeded"
         case .clockUnsynchronised: "clock-unsynchronised"
         case .updateRefused: "update-refused"
         case .updateRolledBack: "update-rolled-back"
@@ -40,7 +43,8 @@ package enum AgentAlertLabel: UInt8, Sendable, CaseIterable {
     /// How bad it is.
     package var severity: Severity {
         switch self {
-        case .payloadsRejected, .clockUnsynchronised, .updateRefused: .warning
+        case .payloadsRejected, .clockUnsynchronised, .updateRefused, .outboxWriteBudgetExceeded:
+            .warning
         case .latencyBudgetExceeded, .outboxSalvaged, .updateRolledBack: .minor
         case .evaluationFailed, .outboxDropped, .outboxQuarantined, .outboxUnavailable: .major
         }

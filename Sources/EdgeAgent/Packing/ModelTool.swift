@@ -63,7 +63,9 @@ package enum ModelTool {
             } catch {
                 throw .modelFile(path: modelPath, error)
             }
-            output += outputs(session)
+            for index in session.outputs.indices {
+                unsafe session.withOutput(index) { unsafe output.append(contentsOf: $0) }
+            }
         }
         do throws(BundleError) {
             try BundleWriter.overwrite(output, at: outputPath)

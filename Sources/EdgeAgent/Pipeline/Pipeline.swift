@@ -19,7 +19,7 @@ package final class Pipeline {
     package let settings: PipelineSettings
     package let metrics: PipelineMetrics
     package let budgetMetrics: BudgetMetrics
-    package let notices: NoticeBox
+    package let notices: NoticeBox<PipelineNotice>
 
     let sensors: MQTTSession
     let alertSession: MQTTSession?

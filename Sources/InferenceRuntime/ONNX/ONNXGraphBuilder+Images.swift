@@ -92,10 +92,8 @@ extension ONNXGraphBuilder {
             let rounding = try reader.string("nearest_mode") ?? "round_prefer_floor"
             let isFloor = coordinates == "asymmetric" && rounding == "floor"
             // Halves are rounded otherwise here; where there is none, the answer is the same.
-            let hasTies = (2...3).contains { axis in
-                (0..<output[axis]).contains {
-                    ((2 * $0 + 1) * value.shape[axis]) % (2 * output[axis]) == 0
-                }
+            let hasTies = (2...3).contains {
+                meetsHalfWay(from: value.shape[$0], to: output[$0])
             }
             guard isFloor || isHalf && rounding.hasPrefix("round_prefer") && !hasTies else {
                 try lowerNearest(context, value, output, coordinates, rounding)
@@ -139,4 +137,14 @@ extension ONNXGraphBuilder {
             return Int(min(max(round(real), 0), from - 1))
         }
     }
+}
+
+/// Whether the center of one of `outputs` elements lies half way between two of `inputs`: whether
+/// (2k + 1) · inputs is a multiple of 2 · outputs for some k below `outputs`.
+///
+/// In lowest terms the first is even and the second odd, and then k = (that − 1) / 2 is one. The
+/// numbers come from the file: no loop over them.
+private func meetsHalfWay(from inputs: Int, to outputs: Int) -> Bool {
+    let common = min(inputs.trailingZeroBitCount, outputs.trailingZeroBitCount)
+    return inputs >> common & 1 == 0 && outputs >> common & 1 == 1
 }

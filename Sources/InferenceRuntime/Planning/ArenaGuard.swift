@@ -63,11 +63,14 @@ struct ArenaGuard {
     extension InferenceSession {
         /// Runs the model once and looks after each step whether it wrote behind a tensor.
         ///
-        /// - Parameter wrongStep: for the test of this check, a step that is replaced by a kernel
-        ///   that writes one byte too far.
+        /// - Parameters:
+        ///   - plan: the session's own.
+        ///   - wrongStep: for the test of this check, a step that is replaced by a kernel that
+        ///     writes one byte too far.
         /// - Returns: the first damage; the steps after it have not run.
-        package mutating func invokeGuarded(wrongStep: Int? = nil) -> ArenaDamage? {
-            guard let plan = model.plan else { return nil }
+        package mutating func invokeGuarded(
+            _ plan: ModelPlan, wrongStep: Int? = nil
+        ) -> ArenaDamage? {
             let base = unsafe arena.base.assumingMemoryBound(to: UInt8.self)
             for strip in plan.guards where strip.first < 0 { unsafe strip.write(base) }
             for index in 0..<plan.stepCount {

@@ -372,7 +372,7 @@ package final class MQTTSession {
         stepDeadline = nil
         keepAliveAt = now &+ keepAliveCheckNanoseconds
         connection?.stopLogging()
-        subscriptions.connected(isSessionPresent: isSessionPresent)
+        subscriptions.connected()
         change(to: .connected(sessionPresent: isSessionPresent))
         if let connection { subscribe(connection) }
     }

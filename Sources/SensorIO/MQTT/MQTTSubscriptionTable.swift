@@ -25,13 +25,11 @@ struct MQTTSubscriptionTable {
 
     var areAllGranted: Bool { nextDeadline == nil }
 
-    /// Decides what to ask for on a new connection: everything that the broker does not have. The first time
-    /// in the life of the process that is everything: an older configuration may have made its session.
-    mutating func connected(isSessionPresent: Bool) {
-        for index in entries.indices {
-            if isSessionPresent, case .granted = entries[index].progress { continue }
-            entries[index].progress = .wanted(at: 0)
-        }
+    /// Asks for everything on a new connection, also where the broker has kept the session: killed between two
+    /// saves it comes back with the session and without its subscriptions, and an older configuration may have
+    /// made the session. Asking again loses nothing that is queued.
+    mutating func connected() {
+        for index in entries.indices { entries[index].progress = .wanted(at: 0) }
         updateDeadline()
     }
 

@@ -28,6 +28,10 @@ package struct OutboxConfiguration: Sendable, Equatable {
     package var retryNanoseconds: UInt64
     /// How many refused records are kept for inspection; the oldest goes first.
     package var maximumQuarantined: Int
+    /// How much may be written to the disk in a day, database and log together, before it is reported; nil: any.
+    ///
+    /// - Units: bytes.
+    package var writeBudgetBytes: Int?
     /// How long to wait after the disk failed before it is tried again.
     package var diskRetryNanoseconds: UInt64
 
@@ -37,7 +41,7 @@ package struct OutboxConfiguration: Sendable, Equatable {
         commitDelayNanoseconds: UInt64 = 50_000_000, window: Int = 100,
         drainRecordsPerSecond: Int? = nil, maximumAttempts: Int = 5,
         retryNanoseconds: UInt64 = 1_000_000_000, maximumQuarantined: Int = 1_000,
-        diskRetryNanoseconds: UInt64 = 5_000_000_000
+        writeBudgetBytes: Int? = nil, diskRetryNanoseconds: UInt64 = 5_000_000_000
     ) {
         self.path = path
         self.maximumBytes = max(maximumBytes, 256 << 10)
@@ -50,6 +54,7 @@ package struct OutboxConfiguration: Sendable, Equatable {
         self.maximumAttempts = max(maximumAttempts, 1)
         self.retryNanoseconds = max(retryNanoseconds, 10_000_000)
         self.maximumQuarantined = max(maximumQuarantined, 0)
+        self.writeBudgetBytes = writeBudgetBytes
         self.diskRetryNanoseconds = max(diskRetryNanoseconds, 10_000_000)
     }
 }

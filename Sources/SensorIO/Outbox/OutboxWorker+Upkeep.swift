@@ -91,8 +91,9 @@ extension OutboxWorker {
         metrics.quarantined = quarantined
         metrics.isUplinkConnected = core.isConnected
         metrics.isDiskWritable = !core.isDiskFailed
+        metrics.bytesWritten = bytesWritten
+        if let event = writeBudget.update(bytesWritten: bytesWritten, now: now) { report(event) }
         if let store {
-            metrics.bytesWritten = store.bytesWritten
             metrics.databaseBytes = (try? store.usedBytes()) ?? 0
             metrics.oldestAgeSeconds = oldestAge(store)
         }

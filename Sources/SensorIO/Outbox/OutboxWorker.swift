@@ -14,7 +14,14 @@ final class OutboxWorker {
     private let offline: OutboxStatusMessage?
 
     var core: OutboxCore
-    var store: OutboxStore?
+    var store: OutboxStore? {
+        willSet {
+            if let store, newValue !== store { writtenBefore &+= store.bytesWritten }
+        }
+    }
+    /// Through stores that are closed.
+    private var writtenBefore: UInt64 = 0
+    var writeBudget: OutboxWriteBudget
     var clock: OutboxClock
     /// Whether a database has ever been open in this boot, so that identifiers fit it.
     var hasOpened: Bool
@@ -58,6 +65,7 @@ final class OutboxWorker {
         self.offline = offline
         self.onEvent = onEvent
         self.opening = opening
+        writeBudget = OutboxWriteBudget(budgetBytes: configuration.writeBudgetBytes)
         store = opening?.store
         clock = opening?.start.clock ?? OutboxClock(last: nil, now: now)
         hasOpened = opening != nil
@@ -303,6 +311,9 @@ final class OutboxWorker {
         }
         if case .sent(let identifier) = outcome { statusIdentifier = identifier }
     }
+
+    /// Bytes that this process has written to the disk: log and write-back.
+    var bytesWritten: UInt64 { writtenBefore &+ (store?.bytesWritten ?? 0) }
 
     func report(_ event: OutboxEvent) {
         if case .quarantined = event { quarantined += 1 }

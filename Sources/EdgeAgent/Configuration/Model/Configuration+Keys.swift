@@ -110,6 +110,10 @@ extension OutboxSettings: ConfigurationSection {
         .scalar(
             "maximumQuarantined", \.maximumQuarantined, .integer(0...1_000_000, unit: "records"),
             "How many records that the broker refused are kept for inspection"),
+        .scalar(
+            "writeBudget", \.writeBudgetBytes, .size((1 << 20)...(1 << 44)),
+            "How much the outbox may write to the disk in a day before it raises "
+                + "outbox-write-budget-exceeded; nothing is given up for it"),
     ])
 }
 

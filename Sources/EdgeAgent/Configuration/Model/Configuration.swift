@@ -105,6 +105,8 @@ package struct OutboxSettings: Sendable, Equatable {
     package var maximumMemoryBytes = 4 << 20
     package var window = 100
     package var maximumQuarantined = 1000
+    /// A day's. - Units: bytes
+    package var writeBudgetBytes = 1 << 30
 
     package init() {}
 }

@@ -1,0 +1,152 @@
+internal import SensorIO
+
+/// Says what the outbox reports: in the log, and as the agent's own alerts.
+///
+/// What comes in crowds (dropped and refused records) is one line a look, and one alert a minute at most.
+/// - Thread: one at a time, of the control plane; the producer of its lane.
+// `topicBuffer` is allocated in init for the longest topic and its NUL, and freed in deinit.
+@safe
+struct OutboxReporter: ~Copyable {
+    static let subject = "outbox"
+    private static let alertIntervalNanoseconds: UInt64 = 60_000_000_000
+
+    /// What has been counted since the last alert about it.
+    private struct Tally {
+        var count = 0
+        var saidAt: UInt64?
+    }
+
+    let box: NoticeBox<OutboxEvent>
+    private let log: NoticeLog
+    private let lane: OutboxLane
+    private let wallClock: WallClock
+    private let boot: UInt64
+    private let alertTopic: TopicTemplate
+    private let stateTopic: TopicTemplate
+    private var writer: AgentEventWriter
+    private var states = AgentAlertStates()
+    private var dropped = Tally()
+    private var quarantined = Tally()
+    private var notShown: UInt64 = 0
+    private let topicBuffer: UnsafeMutableRawBufferPointer
+
+    /// - Parameter topics: of the agent's own alerts, without variables.
+    init(
+        box: NoticeBox<OutboxEvent>, log: NoticeLog, lane: OutboxLane, wallClock: WallClock,
+        agent: String, boot: UInt64, alertTopic: TopicTemplate, stateTopic: TopicTemplate
+    ) {
+        self.box = box
+        self.log = log
+        self.lane = lane
+        self.wallClock = wallClock
+        self.boot = boot
+        self.alertTopic = alertTopic
+        self.stateTopic = stateTopic
+        writer = AgentEventWriter(
+            identity: EventIdentity(agent: agent, boot: boot), maximumSubjectBytes: 512)
+        unsafe topicBuffer = .allocate(byteCount: TopicFilter.maximumBytes + 1, alignment: 8)
+    }
+
+    deinit { unsafe topicBuffer.deallocate() }
+
+    /// Looks what there is.
+    mutating func report(now: UInt64) {
+        let taken = box.take()
+        for event in Self.merged(taken.notices) { log.write(event) }
+        for event in taken.notices { publish(event) }
+        if taken.dropped > notShown {
+            log.writeNotShown(taken.dropped - notShown, of: Self.subject)
+            notShown = taken.dropped
+        }
+        if isDue(dropped, now) {
+            publish(.outboxDropped, .raised, value: Double(dropped.count), limit: 0)
+            dropped = Tally(saidAt: now)
+        }
+        if isDue(quarantined, now) {
+            publish(.outboxQuarantined, .raised, value: Double(quarantined.count), limit: 0)
+            quarantined = Tally(saidAt: now)
+        }
+    }
+
+    /// Refusals of one reason in a row as one.
+    static func merged(_ events: [OutboxEvent]) -> [OutboxEvent] {
+        var merged: [OutboxEvent] = []
+        for event in events {
+            if case .quarantined(_, _, _, let reason, let count) = event,
+                case .quarantined(let topic, let sequence, let boot, reason, let before)? =
+                    merged.last
+            {
+                merged[merged.count - 1] = .quarantined(
+                    topic: topic, sequence: sequence, boot: boot, reasonCode: reason,
+                    count: before + count)
+            } else {
+                merged.append(event)
+            }
+        }
+        return merged
+    }
+
+    private mutating func publish(_ event: OutboxEvent) {
+        switch event {
+        case .dropped(_, _, let count): dropped.count += count
+        case .quarantined(let topic, _, _, _, let count):
+            // An alert about a refused alert would be refused as well, for ever.
+            guard topic != alertTopic.constantTopic, topic != stateTopic.constantTopic else {
+                return
+            }
+            quarantined.count += count
+        case .diskFailed: publish(.outboxUnavailable, .raised, value: 1, limit: 1)
+        case .diskRecovered: publish(.outboxUnavailable, .cleared, value: 0, limit: 1)
+        case .salvaged(_, let records, _, _):
+            publish(.outboxSalvaged, .raised, value: Double(records), limit: 0)
+        case .writeBudget(let isExceeded, let bytes, let budget):
+            publish(
+                .outboxWriteBudgetExceeded, isExceeded ? .raised : .cleared, value: Double(bytes),
+                limit: Double(budget))
+        case .bootNumberIsRandom, .keptDamaged, .uplinkChanged: break
+        }
+    }
+
+    private func isDue(_ tally: Tally, _ now: UInt64) -> Bool {
+        guard tally.count > 0 else { return false }
+        return tally.saidAt.map { now &- $0 >= Self.alertIntervalNanoseconds } ?? true
+    }
+
+    private mutating func publish(
+        _ label: AgentAlertLabel, _ transition: AlertTransition, value: Double, limit: Double
+    ) {
+        let sequence = lane.makeSequence()
+        let alert = states.makeAlert(
+            label, transition, sequence: sequence, boot: boot,
+            timeNanoseconds: WallClock.nanoseconds, clock: wallClock.state, value: value,
+            limit: limit)
+        let subject = Array(Self.subject.utf8)
+        var header = OutboxRecordHeader(
+            sequence: sequence, recordClass: .notice, contentType: .cloudEventsJSON,
+            createdNanoseconds: alert.timeNanoseconds,
+            isClockSynchronised: wallClock.state == .synchronised)
+        submit(alertTopic, writer.writeAlert(alert, subject: subject), header)
+        header.sequence = lane.makeSequence()
+        header.contentType = .json
+        header.isRetained = true
+        header.supersedes = true
+        submit(stateTopic, writer.writeState(after: alert, subject: subject), header)
+        lane.flush()
+    }
+
+    private func submit(
+        _ topic: TopicTemplate, _ written: EventWriteResult, _ header: OutboxRecordHeader
+    ) {
+        guard case .written(_, let historicalOffset) = written,
+            case .written(let topicBytes) = unsafe topic.expand(into: topicBuffer, nil)
+        else { return }
+        var header = header
+        header.historicalOffset = max(historicalOffset, 0)
+        unsafe writer.withMessage { payload in
+            // A lane that is full counts it; the log has it in any case.
+            _ = unsafe lane.submit(
+                header, topic: UnsafeRawBufferPointer(rebasing: topicBuffer[..<topicBytes]),
+                payload: payload, live: false)
+        }
+    }
+}
