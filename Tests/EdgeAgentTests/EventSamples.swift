@@ -146,7 +146,8 @@ enum EventSamples {
         var updating = status
         updating.requiresSignatures = true
         for bytes in [
-            updating.online(timeNanoseconds: time), status.online(timeNanoseconds: time), status.offline(.lost),
+            updating.online(timeNanoseconds: time), status.online(timeNanoseconds: time),
+            status.offline(.lost),
             status.offline(.stopped, timeNanoseconds: time),
         ] {
             messages.append(("agent-status", String(decoding: bytes, as: UTF8.self)))

@@ -24,6 +24,17 @@ struct UpdateEndToEndTests {
             ["model", arguments[0], "--config", agent.configuration] + arguments.dropFirst())
     }
 
+    /// Waits for a message of which this is a part.
+    private func waitForMessage(
+        _ subscriber: TestSubscriber, _ topic: String, _ part: String
+    ) throws {
+        try subscriber.messages.wait(for: "\(part) on \(topic)", within: 20) { messages in
+            messages.contains {
+                $0.topic == topic && String(decoding: $0.payload, as: UTF8.self).contains(part)
+            }
+        }
+    }
+
     private func step(_ event: ReceivedEvent) -> String { event.data["step"] as? String ?? "" }
 
     @Test("A staged bundle is watched, decides, and is committed, while not one reading is lost")
@@ -39,9 +50,7 @@ struct UpdateEndToEndTests {
         #expect(try model(agent, "stage", bundle).joined().contains("looking for"))
         func events() -> [ReceivedEvent] { subscriber.events("edge/box/models/level") }
         func wait(_ wanted: String) throws {
-            try subscriber.messages.wait(for: wanted, within: 20) { _ in
-                events().contains { step($0) == wanted }
-            }
+            try waitForMessage(subscriber, "edge/box/models/level", "\"step\":\"\(wanted)\"")
         }
         try wait("shadowStarted")
         var published = 0
@@ -63,13 +72,7 @@ struct UpdateEndToEndTests {
         #expect(try model(agent, "list").joined().contains("level 1.2.0, release 2"))
         #expect(try model(agent, "history").last?.contains("\"what\":\"committed\"") == true)
         // What runs stands in the status, and a restart keeps it.
-        try subscriber.messages.wait(for: "the new status", within: 10) { _ in
-            subscriber.events("edge/box/status").contains {
-                let pipelines = $0.json["pipelines"] as? [[String: Any]]
-                return (pipelines?.first?["model"] as? [String: Any])?["version"] as? String
-                    == "1.2.0"
-            }
-        }
+        try waitForMessage(subscriber, "edge/box/status", "\"version\":\"1.2.0\"")
         try agent.killAndRestart()
         try TestPublisher.publish(broker, "plant/p1/reading", TestAgent.reading(8))
         let alert = try subscriber.waitForEvents("edge/box/alerts/level/p1", count: 1)[0]
@@ -89,9 +92,7 @@ struct UpdateEndToEndTests {
         let agent = try TestAgent(TestAgent.yaml(broker, top: Self.updates(signer)))
         let bundle = try TestBundle.make(agent.directory.file("next"))
         try model(agent, "stage", bundle)
-        try subscriber.messages.wait(for: "the refusal", within: 20) { _ in
-            subscriber.events("edge/box/models").contains { step($0) == "refused" }
-        }
+        try waitForMessage(subscriber, "edge/box/models/level", "\"step\":\"refused\"")
         let refused = try #require(
             subscriber.events("edge/box/models").last { step($0) == "refused" })
         #expect(refused.data["reason"] as? String == "unsigned")

@@ -176,7 +176,8 @@ final class UpdaterBox {
         if let loaded = updater.start(configured: configured) {
             return (updater, loaded.activated.model, loaded.bundle.manifest.release)
         }
-        let model = try ModelActivation.activate(configured, engines: EngineSelection(), limitNanoseconds: 1_000_000_000
+        let model = try ModelActivation.activate(
+            configured, engines: EngineSelection(), limitNanoseconds: 1_000_000_000
         ).model
         return (updater, model, 1)
     }

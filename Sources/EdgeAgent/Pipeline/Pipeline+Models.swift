@@ -45,7 +45,8 @@ extension Pipeline {
         }
     }
 
-    /// Whether a model takes what this pipeline's windows have: then it can be exchanged while they stay.
+    /// Whether a model takes what this pipeline's windows have: then it can be exchanged while
+    /// they stay.
     ///
     /// - Returns: nil if so, else why not.
     package static func refusal(
@@ -63,14 +64,18 @@ extension Pipeline {
         return nil
     }
 
-    /// One evaluation's records: an alert, its state, a prediction, the agent's own, and what is kept of them.
+    /// One evaluation's records: an alert, its state, a prediction, the agent's own, and what is
+    /// kept
+    /// of them.
     static func roomBytes(_ eventBytes: Int) -> Int {
         5 * (eventBytes + TopicKey.maximumBytes + 1024)
     }
 
-    /// Lets the shadow see the window that was decided last, if the time until the next reading allows for it.
+    /// Lets the shadow see the window that was decided last, if the time until the next reading
+    /// allows for it.
     ///
-    /// After everything else of a turn. A reading that comes meanwhile waits as long as the shadow takes: so it
+    /// After everything else of a turn. A reading that comes meanwhile waits as long as the
+    /// shadow takes: so it
     /// runs only if it and the turn before it together stay within half the budget.
     func runShadow() {
         guard let shadow, let watched else { return }

@@ -17,7 +17,8 @@ extension Configuration: ConfigurationSection {
         .section("restart", \.restart, "What a restart of the agent takes up"),
         .section("status", \.status, "The agent's own topics"),
         .optionalSection(
-            "updates", \.updates, "New versions of models: where they may come from, what they must show",
+            "updates", \.updates,
+            "New versions of models: where they may come from, what they must show",
             defaultText: "no updates: models stay what the pipelines name"),
         .sectionList(
             "pipelines", \.pipelines, "What is watched: topics in, one model, alerts out",
