@@ -98,5 +98,7 @@ extension Pipeline {
 
 extension PipelineModel {
     /// Whether a score is above the lowest threshold of the model's rule.
-    package func isAlarming(_ score: Score) -> Bool { score.value > alarmRule.raiseAbove(ofBand: 0) }
+    package func isAlarming(_ score: Score) -> Bool {
+        score.value > alarmRule.raiseAbove(ofBand: 0)
+    }
 }
