@@ -114,7 +114,10 @@ let package = Package(
             dependencies: ["SensorIO", "TestSupport", "CAllocationCounter"],
             swiftSettings: testSwift),
         .testTarget(
-            name: "EdgeAgentTests", dependencies: ["EdgeAgent", "TestSupport"],
+            name: "EdgeAgentTests",
+            dependencies: [
+                "EdgeAgent", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ],
             resources: [.copy("Fixtures")], swiftSettings: testSwift),
     ] + fuzzTargets,
     cLanguageStandard: .c11,

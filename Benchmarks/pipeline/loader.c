@@ -1,13 +1,14 @@
 // Publishes readings at a steady rate and measures how long it takes until what they cause comes
 // back.
 //
-//     loader HOST PORT RATE SECONDS QOS ASSETS IN-FILTER WINDOW
+//     loader HOST PORT RATE SECONDS QOS ASSETS IN-FILTER WINDOW steady|flip [ROOT [GROUPS]]
 //
-// Readings go to bench/asset-<i>/reading, one asset after the other, as
+// Readings go to ROOT/<group>/asset-<i>/reading, one asset after the other, spread over the groups, as
 // {"ts":<microseconds since 1970>,"a":…,"b":…,"c":…,"d":…}. What comes back on IN-FILTER is matched by its time: either the
 // reading itself (`"ts":…`, a relay) or an alert whose window ends with it (`"end":"…Z"`).
 // RATE 0 is a closed loop with WINDOW readings outstanding: the best sustained rate.
-// Each reading flips between a normal and a faulty level, so that each one causes an alert.
+// `flip`: each reading flips between a normal and a faulty level, so that each one causes an alert.
+// `steady`: all are normal. What has not come back two seconds after the last reading counts as lost.
 // The last line is one JSON object.
 #define _GNU_SOURCE
 #include <math.h>
@@ -114,8 +115,10 @@ static double percentile(uint64_t count, double fraction) {
 }
 
 int main(int count, char **arguments) {
-    if (count != 9) {
-        fprintf(stderr, "usage: loader HOST PORT RATE SECONDS QOS ASSETS IN-FILTER WINDOW\n");
+    if (count < 10 || count > 12) {
+        fprintf(stderr,
+                "usage: loader HOST PORT RATE SECONDS QOS ASSETS IN-FILTER WINDOW steady|flip "
+                "[ROOT [GROUPS]]\n");
         return 2;
     }
     double rate = atof(arguments[3]), seconds = atof(arguments[4]);
@@ -123,6 +126,9 @@ int main(int count, char **arguments) {
     int assets = atoi(arguments[6]);
     in_filter = arguments[7];
     uint64_t window = strtoull(arguments[8], NULL, 10);
+    bool flips = strcmp(arguments[9], "flip") == 0;
+    const char *root = count > 10 ? arguments[10] : "bench";
+    int groups = count > 11 ? atoi(arguments[11]) : 1;
     latencies = calloc(CAPACITY, sizeof *latencies);
     mosquitto_lib_init();
     int port = atoi(arguments[2]);
@@ -153,8 +159,8 @@ int main(int count, char **arguments) {
         }
         char topic[64], payload[192];
         int asset = (int)(index % (uint64_t)assets);
-        double level = (index / (uint64_t)assets) % 2 ? 8.0 : 1.0;
-        snprintf(topic, sizeof topic, "bench/asset-%d/reading", asset);
+        double level = flips && (index / (uint64_t)assets) % 2 ? 8.0 : 1.0;
+        snprintf(topic, sizeof topic, "%s/%d/asset-%d/reading", root, asset % groups, asset);
         int length = snprintf(payload, sizeof payload,
                               "{\"ts\":%lld,\"a\":%.3f,\"b\":%.3f,\"c\":%.3f,\"d\":%.3f}",
                               (long long)now_microseconds(), level, level * 0.5, level * 0.25,

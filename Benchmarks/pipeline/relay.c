@@ -1,7 +1,7 @@
 // The yardstick: a relay on libmosquitto that does no work at all. Subscribes to one filter and
-// publishes each payload, as it came, to another topic; nothing else.
+// publishes each payload, as it came, to another topic, or to two of them; nothing else.
 //
-//     relay HOST PORT FILTER OUT-TOPIC QOS
+//     relay HOST PORT FILTER QOS OUT-TOPIC [RETAINED-OUT-TOPIC]
 #define _GNU_SOURCE
 #include <mosquitto.h>
 #include <netinet/in.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-static const char *filter, *out_topic;
+static const char *filter, *out_topic, *retained_topic;
 static int qos;
 
 static void quick_ack(struct mosquitto *client) {
@@ -30,6 +30,8 @@ static void on_message(struct mosquitto *client, void *context,
                        const struct mosquitto_message *message) {
     (void)context;
     mosquitto_publish(client, NULL, out_topic, message->payloadlen, message->payload, qos, false);
+    if (retained_topic)
+        mosquitto_publish(client, NULL, retained_topic, message->payloadlen, message->payload, qos, true);
     quick_ack(client);
 }
 
@@ -40,13 +42,14 @@ static void on_publish(struct mosquitto *client, void *context, int identifier) 
 }
 
 int main(int count, char **arguments) {
-    if (count != 6) {
-        fprintf(stderr, "usage: relay HOST PORT FILTER OUT-TOPIC QOS\n");
+    if (count != 6 && count != 7) {
+        fprintf(stderr, "usage: relay HOST PORT FILTER QOS OUT-TOPIC [RETAINED-OUT-TOPIC]\n");
         return 2;
     }
     filter = arguments[3];
-    out_topic = arguments[4];
-    qos = atoi(arguments[5]);
+    qos = atoi(arguments[4]);
+    out_topic = arguments[5];
+    retained_topic = count > 6 ? arguments[6] : NULL;
     mosquitto_lib_init();
     struct mosquitto *client = mosquitto_new(NULL, true, NULL);
     mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);

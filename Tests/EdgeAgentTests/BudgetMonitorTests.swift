@@ -89,7 +89,7 @@ struct BudgetMonitorTests {
         #expect(monitor.leaveOut(.drop, now: 2) == .none)
         let late = times([(.wait, 30_000_000)])
         _ = monitor.record(late, decision: .evaluateLate, origin: .model, now: 3)
-        monitor.countSuperseded(7)
+        #expect(monitor.countReplaced(7, late: 0, oldestAgeNanoseconds: 1, now: 4) == .none)
         let snapshot = monitor.metrics.snapshot(budgetNanoseconds: Self.budget)
         #expect(snapshot.misses(.lateWindow) == 3)
         #expect(snapshot.totalMisses == 3)
@@ -99,6 +99,26 @@ struct BudgetMonitorTests {
         #expect(snapshot.superseded == 7)
         #expect(snapshot.evaluations == 1)
         #expect(monitor.recentMisses == 3)
+    }
+
+    @Test(
+        "windows that were replaced before their turn are misses if they were older than the budget",
+        arguments: [
+            // How many, how many of them late when replaced, the oldest one's age; misses.
+            (7, 0, UInt64(20_000_000), 0), (7, 0, 20_000_001, 1), (7, 3, 20_000_001, 3),
+            (2, 3, 90_000_000, 2), (5_000, 4_000, 90_000_000_000, 4_000),
+        ])
+    func replacedWindows(count: Int, late: Int, age: UInt64, misses: UInt64) {
+        for (policy, isDrop) in [(OverrunPolicy.coalesce, false), (.drop, true)] {
+            var monitor = monitor(policy)
+            let action = monitor.countReplaced(
+                count, late: late, oldestAgeNanoseconds: age, now: 1)
+            let snapshot = monitor.metrics.snapshot(budgetNanoseconds: Self.budget)
+            #expect(action == (misses >= 5 ? .raise : .none))
+            #expect(snapshot.misses(.lateWindow) == misses)
+            #expect(snapshot.superseded == UInt64(count) - misses)
+            #expect((isDrop ? snapshot.dropped : snapshot.coalesced) == misses)
+        }
     }
 
     @Test("the fifth miss of a hundred raises the alert and hands over to the fallback")

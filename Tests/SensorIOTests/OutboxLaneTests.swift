@@ -115,6 +115,34 @@ struct OutboxLaneTests {
         }
     }
 
+    @Test(
+        "Live records are settled unread as far as their acknowledgements are there, in order",
+        arguments: [
+            ("", 0), ("L1", 0), ("L1 A1", 1), ("L1 L2 A1 A2 L3", 2), ("L1 A1 L2 L3 A2", 2),
+            // Out of order, and with something else in between: as far as there is no doubt.
+            ("L1 L2 A2 A1", 0), ("L1 A1 L2 K3 A2", 1), ("L1 A1 L2 R2 L3 A3", 1),
+        ])
+    func acknowledgedCount(entries: String, count: Int) throws {
+        for earlier in [[], [90, 91] as [UInt64]] {
+            let lane = try makeLane()
+            for sequence in earlier { _ = lane.submit("x", sequence: sequence, live: true) }
+            lane.ring.read(limit: .max, beforeRelease: {}, { _ in })
+            for sequence in earlier { lane.acknowledge(sequence: sequence) }
+            for entry in entries.split(separator: " ") {
+                let sequence = UInt64(entry.dropFirst()) ?? 0
+                switch entry.first {
+                case "L": _ = lane.submit("x", sequence: sequence, live: true)
+                case "K": _ = lane.submit("x", sequence: sequence, live: false)
+                case "R": lane.reject(sequence: sequence, reasonCode: 0x80)
+                default: lane.acknowledge(sequence: sequence)
+                }
+            }
+            #expect(lane.ring.acknowledgedCount(after: earlier) == count)
+            // One that was read before has no answer yet: nothing may pass it.
+            #expect(lane.ring.acknowledgedCount(after: earlier + [92]) == 0)
+        }
+    }
+
     @Test("A full ring refuses, says so, and takes records again once it was read")
     func full() throws {
         let lane = try makeLane()

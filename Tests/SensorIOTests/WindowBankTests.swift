@@ -45,6 +45,25 @@ struct WindowBankTests {
             channelCount: channels, timeAxis: axis, limits: limits)
     }
 
+    @Test("says how long the windows that newer ones replaced have waited, and how many too long")
+    func replacedLate() throws {
+        let bank = try bank(samples: 1, hop: 1)
+        bank.lateAfterNanoseconds = 20
+        let slot = bank.slot("a")
+        for (index, arrival) in ([100, 120, 141, 150, 171] as [UInt64]).enumerated() {
+            bank.add([1], time: Int64(index) * second, arrival: arrival, to: slot)
+        }
+        let due = try #require(bank.nextDue())
+        #expect(due.arrivalNanoseconds == 171)
+        #expect(due.waitingSinceNanoseconds == 100)
+        #expect(due.coalesced == 4)
+        #expect(due.coalescedLate == 2)
+        bank.add([1], time: 9 * second, arrival: 300, to: slot)
+        let next = try #require(bank.nextDue())
+        #expect(next.waitingSinceNanoseconds == 300)
+        #expect(next.coalesced == 0 && next.coalescedLate == 0)
+    }
+
     @Test("gives a window after its samples, then one every hop")
     func hop() throws {
         let bank = try bank()

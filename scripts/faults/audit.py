@@ -233,6 +233,8 @@ class Audit:
         wrong = []
         for name, asset in self.assets.items():
             phase = asset.phase(asset.sent)
+            if phase in asset.alerts.refused:
+                continue  # its state was refused with it
             expected = "raised" if readings.is_raised(phase) else "cleared"
             topic = f"edge/{self.agent}/state/{self.pipeline}/{name}"
             states = [("last", asset.state)]

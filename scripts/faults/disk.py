@@ -36,6 +36,10 @@ class Shim:
     def set_clock(self, offset):
         self.control[8:16] = struct.pack("<q", offset)
 
+    def slow_down(self, milliseconds):
+        """Lets each synchronisation take so long that a power cut often comes in its middle."""
+        self.control[24:28] = struct.pack("<I", milliseconds)
+
     @property
     def injected(self):
         return struct.unpack("<Q", self.control[16:24])[0]

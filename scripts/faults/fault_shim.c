@@ -29,10 +29,11 @@ struct control {
     volatile uint32_t percent;      // of the calls that fail
     volatile int64_t clock_offset;  // seconds
     volatile uint64_t injected;     // calls that were made to fail
+    volatile uint32_t sync_delay;   // milliseconds that a synchronisation takes at least, as on an SD card
 };
 
 #define DESCRIPTORS 4096
-static struct control standing_still = {0, 0, 0, 0};
+static struct control standing_still;
 static struct control *control = &standing_still;
 static char directory[PATH_MAX];
 static size_t directory_length;
@@ -196,6 +197,10 @@ int ftruncate(int descriptor, off_t length) { return ftruncate64(descriptor, len
 
 static int synchronise(int descriptor, long call) {
     const char *path = path_of(descriptor);
+    if (path && control->sync_delay) {
+        struct timespec pause = {0, (long)control->sync_delay * 1000000};
+        nanosleep(&pause, NULL);
+    }
     if (path && strikes(FAIL_SYNC)) {
         // As the kernel does: it says so once, and what was not written counts as clean from then on.
         note(OP_SYNC_FAILED, path, 0, NULL, 0);

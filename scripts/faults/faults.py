@@ -86,7 +86,7 @@ class Run:
         self.volume = disk.Volume(self.directory, self.options.volume)
         library = self.directory / "fault_shim.so"
         source = pathlib.Path(__file__).with_name("fault_shim.c")
-        subprocess.run(["cc", "-std=gnu11", "-O2", "-fPIC", "-shared", "-o", library, source, "-ldl"], check=True)
+        subprocess.run(["clang", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-o", library, source, "-ldl"], check=True)
         self.shim = disk.Shim(library, self.directory, self.volume.path)
         self.power = None if self.options.soak else disk.PowerCut(self.shim, self.random)
         configuration = self.directory / "edge-agent.yaml"
@@ -140,6 +140,11 @@ class Run:
         self.counts["agent-kill"] += 1
         await self.agent.stop(signal.SIGKILL)
         self.agent.start()
+
+    async def agent_runs(self):
+        """Waits until the agent is beyond its start: it connects when its database is open."""
+        await plant.wait_for(lambda: any(connection.since > self.agent.started_at for station in (self.sensors, self.uplink)
+                                         for connection in station.proxy.connections), 20, "a connection of the agent")
 
     async def meanwhile(self, least, most, may_start=True):
         """While a fault holds: time passes, and often the agent is killed in it.

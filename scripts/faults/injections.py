@@ -139,6 +139,7 @@ async def link_stall(run):
 async def disk_full(run):
     if not run.volume.mounted:
         raise Skip(run.volume.reason)
+    await run.agent_runs()
     run.volume.fill(leave=run.random.choice((0, 0, 4096, 65536)))
     try:
         await run.meanwhile(0.2, 2.0, may_start=False)
@@ -147,6 +148,7 @@ async def disk_full(run):
 
 
 async def failing(run, faults, percent):
+    await run.agent_runs()
     run.shim.fail(faults, percent)
     try:
         await run.meanwhile(0.2, 2.0, may_start=False)
@@ -192,10 +194,12 @@ async def read_only_start(run):
 @fault("power-cut", "power cuts")
 async def power_cut(run):
     offline = run.random.random() < 0.6
+    run.shim.slow_down(run.random.choice((0, 5, 40)))
     if offline:
         run.uplink.proxy.cut()
-        await asyncio.sleep(run.random.uniform(0.05, 0.8))
+    await asyncio.sleep(run.random.uniform(0.05, 0.8))
     await run.agent.stop(signal.SIGKILL)
+    run.shim.slow_down(0)
     run.counts["writes without a synchronisation at power cuts"] += await asyncio.to_thread(run.power.cut)
     run.agent.start()
     if offline:
@@ -227,7 +231,7 @@ async def damaged(run, how):
         reported = REPORTS.search(log.read().decode(errors="replace"))
     run.note(f"{description}: {gone} of {exposed} records gone, {'reported' if reported else 'nothing reported'}")
     run.counts["records in damaged databases"] += exposed
-    if gone and not reported:
+    if gone > 0 and not reported:
         run.counts["damage without a report"] += 1
         run.audit.fail(f"{description}: {gone} of {exposed} records are gone and the log says nothing")
 

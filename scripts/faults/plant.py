@@ -31,7 +31,7 @@ pipelines:
     topics: ["plant/{{asset}}"]
     model: {bundle}
     onOverrun: evaluate
-    budget: 1s
+    budget: 1m
     predictions: {{ mode: "{predictions}" }}
 """
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+import time
 
 import mqtt
 
@@ -15,6 +16,7 @@ class Connection:
     def __init__(self, proxy, agent, broker):
         self.proxy, self.ends = proxy, (agent, broker)
         self.version = 4
+        self.since = time.monotonic()
         self.subscribed = False
         self.parsers = (mqtt.Parser(), mqtt.Parser())
         self.published = {}  # the agent's packet identifiers

@@ -1,7 +1,7 @@
 """Readings whose alerts are known in advance, for the model in Tests/EdgeAgentTests/Fixtures/level: its score is the mean square of a, b, c, d.
 
 An asset's readings are numbered 1, 2, 3, …; its level changes at each `period`th one, so reading n belongs to phase n // period, and an odd
-phase has the alarm raised. The number itself (modulo 16384) is in the score: four squares give any number (Lagrange), and in steps of 1/32
+phase has the alarm raised. The number itself (modulo 262144) is in the score: four squares give any number (Lagrange), and in steps of 1/128
 all of it is exact in float32.
 """
 
@@ -9,9 +9,10 @@ import functools
 import json
 import math
 
-STEPS = 32  # of a channel's value: the score is N / 4096 for the integer N = a² + b² + c² + d²
-MODULUS = 16384  # N of a clearing score, below clearBelow (4)
-RAISED = 32 * 4096  # beyond it N is a raising one: above raiseAbove (16), below the next severity (400)
+STEPS = 128  # of a channel's value: the score is N / UNITS for the integer N = a² + b² + c² + d²
+UNITS = 4 * STEPS * STEPS
+MODULUS = 4 * UNITS  # N of a clearing score, below clearBelow (4)
+RAISED = 32 * UNITS  # beyond it N is a raising one: above raiseAbove (16), below the next severity (400)
 
 
 @functools.lru_cache(maxsize=None)
@@ -47,8 +48,8 @@ def payload(number, phase):
 
 def number_of(score, near):
     """The number of the reading with this score that is nearest to `near`; None if it is no score of ours."""
-    total = round(score * 4096)
-    if abs(total - score * 4096) > 0.1:  # a float32 is written with as few digits as tell it from its neighbours
+    total = round(score * UNITS)
+    if abs(total - score * UNITS) > 0.25:  # a float32 is written with as few digits as tell it from its neighbours
         return None
     residue = total - RAISED if total >= RAISED else total
     if not 0 <= residue < MODULUS:

@@ -25,3 +25,13 @@ int els_eventfd(void);
 
 /// ppoll without a signal mask: waits at most `timeout_nanoseconds`, for ever if negative.
 int els_poll(struct pollfd *descriptors, size_t count, int64_t timeout_nanoseconds);
+
+/// Has the kernel note when each segment arrives on `socket`.
+void els_enable_receive_time(int socket);
+
+/// How many nanoseconds ago the first unread byte of `socket` arrived, at least: segments that the kernel has
+/// joined bear the time of the last one. -1 if there is none or the wall clock was set back.
+int64_t els_receive_age(int socket);
+
+/// How many bytes a TCP socket has ever received, and how many of them are unread. Returns 0, or -1.
+int els_stream_position(int socket, uint64_t *received, uint64_t *unread);

@@ -26,7 +26,8 @@ final class PipelineHost: Sendable {
     /// - Throws: `AgentError` when the model fails its tests or the parts do not fit.
     init(
         _ plan: AgentPlan.PipelinePlan, agent: AgentConfiguration, restart: RestartConfiguration,
-        outbox: OutboxService, saver: StateSaver, wallClock: WallClock, logger: Logger
+        outbox: OutboxService, saver: StateSaver, wallClock: WallClock, logger: Logger,
+        control: PipelineControl = PipelineControl(), budgetAlert: BudgetAlertPolicy = .standard
     ) throws(AgentError) {
         let configuration = plan.configuration
         name = configuration.name
@@ -38,7 +39,6 @@ final class PipelineHost: Sendable {
             name: configuration.name, bundle: manifest.name, version: manifest.version.description,
             digest: plan.bundle.digest.description, origin: .model,
             budgetNanoseconds: budgetNanoseconds)
-        let control = PipelineControl()
         let lane: OutboxLane
         do throws(OutboxError) {
             lane = try outbox.makeLane(name: configuration.name)
@@ -59,13 +59,14 @@ final class PipelineHost: Sendable {
                     "p99Microseconds": "\(Double(activated.p99Nanoseconds) / 1000)",
                     "limitMicroseconds": "\(Double(limit) / 1000)",
                 ])
-            let settings = Self.settings(plan, agent: agent.id, boot: outbox.boot.number)
+            var settings = Self.settings(plan, agent: agent.id, boot: outbox.boot.number)
+            settings.budgetAlert = budgetAlert
             modelView = activated.model.view
             updated = UpdatedPipeline(
                 settings: settings, control: control, wake: { lane.wakeProducer() })
             let pipeline = try Pipeline(
-                settings: settings,
-                model: activated.model, lane: lane, wallClock: wallClock, control: control)
+                settings: settings, model: activated.model, lane: lane, wallClock: wallClock,
+                control: control)
             metrics = pipeline.metrics
             budgetMetrics = pipeline.budgetMetrics
             notices = pipeline.notices
@@ -86,7 +87,7 @@ final class PipelineHost: Sendable {
         _ plan: AgentPlan.PipelinePlan, agent: String, boot: UInt64
     ) -> PipelineSettings {
         let configuration = plan.configuration
-        return PipelineSettings(
+        var settings = PipelineSettings(
             name: configuration.name, agent: agent, boot: boot, sensors: plan.sensors,
             alerts: plan.alerts, filters: plan.filters, keys: plan.keys,
             channelCaptures: plan.channelCaptures,
@@ -102,6 +103,8 @@ final class PipelineHost: Sendable {
             topics: plan.topics, predictions: configuration.predictions.predictions,
             expirySeconds: UInt32(clamping: configuration.alerts.expiry?.components.seconds ?? 0),
             scheduling: configuration.scheduling.scheduling)
+        settings.predictionsQualityOfService = configuration.predictions.qualityOfService
+        return settings
     }
 
     /// Whether the broker has granted every subscription, and takes alerts if it is the uplink as well.

@@ -24,9 +24,9 @@ package final class BudgetMetrics: Sendable {
         counters[counter.rawValue].store(value &+ amount, ordering: .relaxed)
     }
 
-    func count(_ cause: MissCause) {
+    func count(_ cause: MissCause, by amount: UInt64 = 1) {
         let value = misses[cause.rawValue].load(ordering: .relaxed)
-        misses[cause.rawValue].store(value &+ 1, ordering: .relaxed)
+        misses[cause.rawValue].store(value &+ amount, ordering: .relaxed)
     }
 
     func record(_ times: StageTimes) {
@@ -64,7 +64,7 @@ package struct BudgetSnapshot: Sendable {
     package let coalesced: UInt64
     /// Late windows left out.
     package let dropped: UInt64
-    /// Windows in time that a newer sample of the same read completed anew; not a miss.
+    /// Windows in time that a newer one of their asset replaced before its turn; not a miss.
     package let superseded: UInt64
     /// Windows that the fallback decided.
     package let fallbackEvaluations: UInt64

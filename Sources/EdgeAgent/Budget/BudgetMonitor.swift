@@ -61,10 +61,31 @@ package struct BudgetMonitor: ~Copyable {
         return record(isMiss: true, now: now)
     }
 
-    /// Counts windows in time that were never looked at, since a newer sample read at the same time
-    /// had already completed the next one of their asset. No miss: the newest data were evaluated.
-    package func countSuperseded(_ count: Int) {
-        metrics.count(.superseded, by: UInt64(clamping: count))
+    /// Counts windows that were never looked at, since newer ones of their asset were complete before its turn
+    /// came. Those in time are no miss: the newest data were evaluated. The others were left out as late.
+    ///
+    /// - Parameters:
+    ///   - count: how many were replaced.
+    ///   - late: of these, how many were older than the budget when they were replaced.
+    ///   - oldestAgeNanoseconds: how old the oldest of them would be now; it is late if that is over the
+    ///     budget, whatever it was when it was replaced.
+    /// - Returns: what to do about `latency-budget-exceeded`.
+    package mutating func countReplaced(
+        _ count: Int, late: Int, oldestAgeNanoseconds: UInt64, now: UInt64
+    ) -> AlarmAction {
+        let isOldestLate = oldestAgeNanoseconds > budgetNanoseconds
+        let late = min(count, max(late, isOldestLate ? 1 : 0))
+        metrics.count(.superseded, by: UInt64(clamping: count - late))
+        guard late > 0 else { return .none }
+        metrics.count(policy == .drop ? .dropped : .coalesced, by: UInt64(clamping: late))
+        metrics.count(MissCause.lateWindow, by: UInt64(clamping: late))
+        var action = AlarmAction.none
+        // More than the alert looks back on would only be counted and forgotten.
+        for _ in 0..<min(late, BudgetAlertPolicy.maximumWindow) {
+            let next = record(isMiss: true, now: now)
+            if next != .none { action = next }
+        }
+        return action
     }
 
     /// Counts an evaluation.

@@ -17,6 +17,8 @@ struct InflightTable {
     var isFull: Bool { count == Self.capacity }
     var isEmpty: Bool { count == 0 }
 
+    func hasRoom(for records: Int) -> Bool { count + records <= Self.capacity }
+
     /// Notes a record as published. Only while it is not full.
     mutating func insert(messageIdentifier: Int32, sequence: UInt64) {
         precondition(!isFull, "A pipeline publishes no more than it can keep track of.")

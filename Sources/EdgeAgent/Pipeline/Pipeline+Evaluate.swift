@@ -7,10 +7,15 @@ extension Pipeline {
     ///
     /// Goes back to the socket before the budget is used up: what came meanwhile replaces the
     /// windows that still wait.
-    func evaluateDueWindows() {
+    ///
+    /// - Parameter awaits: whether to leave what there is no room for in the broker's window to a later turn.
+    func evaluateDueWindows(awaits: Bool = true) {
         let start = MonotonicClock.nanoseconds
         let limit = settings.budgetNanoseconds / 2
-        while !hasRetired, lane.hasRoom(forBytes: roomBytes), let due = bank.nextDue() {
+        while !hasRetired, lane.hasRoom(forBytes: roomBytes),
+            !(awaits && mustAwaitAcknowledgements),
+            let due = bank.nextDue()
+        {
             evaluate(due)
             if settings.onOverrun != .evaluate, MonotonicClock.nanoseconds &- start > limit {
                 break
@@ -24,7 +29,13 @@ extension Pipeline {
         var clock = StageClock(
             readableAtNanoseconds: due.arrivalNanoseconds,
             decodeNanoseconds: unsafe UInt64(decodeNanoseconds[slot]), now: start)
-        if due.coalesced > 0 { budget.countSuperseded(Int(due.coalesced)) }
+        if due.coalesced > 0 {
+            let waitingSince = due.waitingSinceNanoseconds
+            let action = budget.countReplaced(
+                Int(due.coalesced), late: Int(due.coalescedLate),
+                oldestAgeNanoseconds: start > waitingSince ? start &- waitingSince : 0, now: start)
+            report(action, now: start)
+        }
         let decision = budget.admit(ageNanoseconds: clock.ageNanoseconds, hasNewer: false)
         if decision == .drop || decision == .coalesce {
             return report(budget.leaveOut(decision, now: start), now: start)
@@ -43,6 +54,7 @@ extension Pipeline {
             }
         } else {
             model.invoke()
+            control.delayInvocation()
             clock.lap(.inference, now: MonotonicClock.nanoseconds)
             if case .score(let scored) = model.score() {
                 score = scored
@@ -120,7 +132,7 @@ extension Pipeline {
         guard let transition = AlertTransition(action) else { return }
         publishAgentAlert(
             .latencyBudgetExceeded, transition, value: Double(budget.recentMisses),
-            limit: Double(BudgetAlertPolicy.standard.raiseAfterMisses))
+            limit: Double(settings.budgetAlert.raiseAfterMisses))
     }
 
     /// Publishes a change of the alert `evaluation-failed`.

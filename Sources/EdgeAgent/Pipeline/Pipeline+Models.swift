@@ -81,7 +81,7 @@ extension Pipeline {
         guard let shadow, let watched else { return }
         self.watched = nil
         let start = MonotonicClock.nanoseconds
-        guard !bank.hasDueWindow,
+        guard !bank.hasDueWindow, sensors.hasReadAll,
             start &- min(readableAt, start) &+ 2 &* shadow.costNanoseconds
                 < settings.budgetNanoseconds / 2,
             shadow.model.extract(watched.window, from: bank)

@@ -87,7 +87,34 @@ extension Pipeline {
             evaluation, sequence: header.sequence,
             threshold: model.alarmRule.raiseAbove(ofBand: 0), subject: key,
             model: model.eventModel)
+        if settings.predictionsQualityOfService == .atMostOnce, let alertSession {
+            return unsafe publishOnce(key, written, header, on: alertSession)
+        }
         unsafe submitEvent(settings.topics.predictions, key, written, header)
+    }
+
+    /// Sends a score that nobody keeps: not if there is no connection, and not again.
+    private func publishOnce(
+        _ subject: UnsafeRawBufferPointer, _ written: EventWriteResult,
+        _ header: OutboxRecordHeader, on session: MQTTSession
+    ) {
+        guard case .written = written,
+            case .written = unsafe settings.topics.predictions.expand(into: topicBuffer, subject)
+        else { return unsafe undeliverable(subject, reason: "a prediction cannot be written") }
+        // What the kernel does not take would pile up in the library's memory.
+        if session.hasUnwritten { session.flush() }
+        guard !session.hasUnwritten else { return metrics.count(.unsentPredictions) }
+        let topic = unsafe topicBuffer.assumingMemoryBound(to: CChar.self).baseAddress!
+        let outcome = unsafe events.withMessage { bytes in
+            unsafe session.publish(
+                topic: topic, payload: bytes, qualityOfService: .atMostOnce,
+                contentType: header.contentType, messageExpirySeconds: header.expirySeconds)
+        }
+        if case .sent = outcome {
+            metrics.count(.publishedLive)
+        } else {
+            metrics.count(.unsentPredictions)
+        }
     }
 
     /// Sends one of the agent's own alerts about this pipeline, and its retained state.

@@ -38,6 +38,11 @@ extension Pipeline {
             for index in 0..<count {
                 unsafe take(sample: index, key: key, topic: topic, since: start)
             }
+            if settings.onOverrun == .evaluate,
+                mustAwaitAcknowledgements || !lane.hasRoom(forBytes: roomBytes)
+            {
+                sensors.pauseReading()
+            }
         }
     }
 
@@ -73,7 +78,7 @@ extension Pipeline {
         // A bulk pipeline evaluates every window, so none may be replaced by a newer one.
         if settings.onOverrun == .evaluate {
             waitForRoom()
-            evaluateDueWindows()
+            evaluateDueWindows(awaits: false)
         }
     }
 

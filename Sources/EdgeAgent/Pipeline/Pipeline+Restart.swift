@@ -192,12 +192,18 @@ extension Pipeline {
 
     private func keep(_ key: UnsafeRawBufferPointer, _ bytes: UnsafeRawBufferPointer) {
         let sequence = lane.makeSequence()
-        // The readings that led to it are held back until it is on the disk.
         if unsafe lane.keep(sequence: sequence, key: key, bytes: bytes) {
-            lastKeptSequence = sequence
+            keptAlarm = (sequence, MonotonicClock.nanoseconds)
         } else {
             unsafe undeliverable(key, reason: "the alarm's state does not fit the outbox's lane")
         }
+    }
+
+    /// Whether the readings that led to an alarm's change are held back until it is on the disk: for a second at
+    /// most, since a card that takes longer must not stop the plant's readings.
+    func isAlarmOnItsWay(durableSequence: UInt64) -> Bool {
+        keptAlarm.sequence > durableSequence
+            && MonotonicClock.nanoseconds &- keptAlarm.atNanoseconds < 1_000_000_000
     }
 
     /// Publishes the clears that wait for room in the lane: those of a restart, and of evicted assets.

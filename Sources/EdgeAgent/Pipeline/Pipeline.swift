@@ -65,6 +65,8 @@ package final class Pipeline {
     /// Of the bundle's name, and of its digest with the alarm rule.
     let nameHash: UInt64
     var modelHash: UInt64
+    /// The last alarm state that was given to the outbox, and when.
+    var keptAlarm = (sequence: UInt64(0), atNanoseconds: UInt64(0))
     var retiredAlarms: [RetiredAlarm] = []
     var retiredAgentAlerts: [RetiredAgentAlert] = []
 
@@ -75,9 +77,10 @@ package final class Pipeline {
     /// When the bytes that this turn reads became readable, at the earliest.
     var readableAt: UInt64 = 0
     var turnWallNanoseconds: Int64 = 0
-    /// When the socket was last found empty: what is there later has come since.
-    private var drainedAt: UInt64 = 0
+    private var readableClock = ReadableClock(now: 0)
     private var isOutboxBehind = false
+    /// Since when there has been no room for more live records; see `mustAwaitAcknowledgements`.
+    private var windowFullSince: UInt64?
     /// What the records of a turn may take in the lane, topics included.
     var roomBytes: Int
 
@@ -123,6 +126,7 @@ package final class Pipeline {
         } catch {
             throw .window(error)
         }
+        bank.lateAfterNanoseconds = settings.budgetNanoseconds
         ledger = RejectionLedger()
         unsafe keyBuffer = .allocate(byteCount: TopicKey.maximumBytes, alignment: 8)
         unsafe decodeNanoseconds = .allocate(capacity: settings.assets.maximumAssets)
@@ -131,7 +135,7 @@ package final class Pipeline {
         alarms = AlarmBank(capacity: settings.assets.maximumAssets, rule: model.alarmRule)
         budget = BudgetMonitor(
             budgetNanoseconds: settings.budgetNanoseconds, onOverrun: settings.onOverrun,
-            hasFallback: model.fallback != nil)
+            alert: settings.budgetAlert, hasFallback: model.fallback != nil)
         budgetMetrics = budget.metrics
         let identity = EventIdentity(
             agent: settings.agent, boot: settings.boot, pipeline: settings.name)
@@ -174,7 +178,8 @@ package final class Pipeline {
     func run() {
         applyScheduling()
         let start = MonotonicClock.nanoseconds
-        drainedAt = start
+        readableClock.drained(at: start)
+        sensors.notesArrivals = true
         sensors.start(nowNanoseconds: start)
         alertSession?.start(nowNanoseconds: start)
         var turns: UInt64 = 0
@@ -194,17 +199,18 @@ package final class Pipeline {
         poll.removeAll()
         let wakeIndex = poll.add(lane.wakeDescriptor, .readable)
         // Without room for what an evaluation may decide, nothing is read: the broker keeps it.
-        let mayRead = lane.hasRoom(forBytes: roomBytes)
-        noteLane(isBehind: !mayRead)
+        let hasRoom = lane.hasRoom(forBytes: roomBytes)
+        noteLane(isBehind: !hasRoom)
+        let mayEvaluate = hasRoom && !mustAwaitAcknowledgements
+        let mayRead = mayEvaluate && !mustCatchUp
         if mayRead { sensors.appendPollDescriptors(to: &poll) }
         alertSession?.appendPollDescriptors(to: &poll)
         let before = MonotonicClock.nanoseconds
         poll.wait(
-            deadlineNanoseconds: bank.hasDueWindow && mayRead
+            deadlineNanoseconds: bank.hasDueWindow && mayEvaluate
                 ? 0 : nextDeadline(before, mayRead: mayRead))
         let now = MonotonicClock.nanoseconds
-        // A wait that did not block: the bytes may have been there since the socket was last empty.
-        readableAt = now &- before < 10_000 ? min(drainedAt, now) : now
+        if mayRead { noteReadable(since: before, now: now) }
         turnWallNanoseconds = WallClock.nanoseconds
         if !poll.readiness(at: wakeIndex).isEmpty { lane.drainWake() }
         takeModels(now: now)
@@ -214,18 +220,80 @@ package final class Pipeline {
             // No PUBACK leaves before what its reading leads to is decided and kept.
             sensors.holdsWrites = true
             sensors.service(poll, nowNanoseconds: now)
-            drainedAt = MonotonicClock.nanoseconds
-            evaluateDueWindows()
+            noteRead()
+            readBacklog(since: now)
         }
+        if mayEvaluate { evaluateDueWindows() }
         metrics.set(.sensorsConnected, sensors.isReady ? 1 : 0)
         tick(now: MonotonicClock.nanoseconds)
         serveSaver()
         alertSession?.flush()
         lane.flush()
-        lane.wantsWake = holdsReadings || !lane.isClear || !mayRead
+        lane.wantsWake = holdsReadings || !lane.isClear || !hasRoom
         sensors.holdsWrites = holdsReadings
         sensors.flush()
         runShadow()
+    }
+
+    private func noteReadable(since before: UInt64, now: UInt64) {
+        var position: UInt64?
+        var age: UInt64?
+        if readableClock.hasBacklog {
+            position = sensors.streamPosition.map { $0.received &- $0.unread }
+        } else if now &- before >= 10_000 {
+            age = sensors.receiveAgeNanoseconds(poll)
+        }
+        readableAt = readableClock.readableAt(
+            waitBegan: before, waitEnded: now, position: position, age: age)
+    }
+
+    /// Reads on while more is there, for half the budget at most: what is evaluated has to be the newest.
+    private func readBacklog(since start: UInt64) {
+        guard settings.onOverrun != .evaluate else { return }
+        var now = MonotonicClock.nanoseconds
+        while !sensors.hasReadAll, lane.hasRoom(forBytes: roomBytes),
+            now &- start < settings.budgetNanoseconds / 2
+        {
+            noteReadable(since: now, now: now)
+            sensors.service(poll, nowNanoseconds: now)
+            noteRead()
+            now = MonotonicClock.nanoseconds
+        }
+    }
+
+    private func noteRead() {
+        let now = MonotonicClock.nanoseconds
+        if !sensors.hasReadAll, let position = sensors.streamPosition {
+            readableClock.leftUnread(at: now, received: position.received)
+        } else {
+            readableClock.drained(at: now)
+        }
+    }
+
+    /// Whether to read on only when PUBACKs have made room for what an evaluation may decide.
+    ///
+    /// A record for which there is no room goes to the outbox, and all that follow have to queue up behind it:
+    /// dear, and to be had for a moment's patience. A broker that lets us wait for longer is the
+    /// outbox's business.
+    var mustAwaitAcknowledgements: Bool {
+        guard let alertSession, alertSession.isReady, lane.isClear,
+            !inflight.hasRoom(for: Self.liveRecordsPerEvaluation)
+                || !alertSession.hasRoom(for: Self.liveRecordsPerEvaluation)
+        else {
+            windowFullSince = nil
+            return false
+        }
+        let now = MonotonicClock.nanoseconds
+        let since = windowFullSince ?? now
+        windowFullSince = since
+        return now &- since < longestWindowWaitNanoseconds
+    }
+
+    /// An alert, its state, a prediction and a clear of an asset that made room.
+    private static let liveRecordsPerEvaluation = 4
+
+    private var longestWindowWaitNanoseconds: UInt64 {
+        min(settings.budgetNanoseconds / 4, 10_000_000)
     }
 
     /// While a record is neither acknowledged by the broker nor on disk, the readings that led to
@@ -242,7 +310,18 @@ package final class Pipeline {
         // A window that is still due may lead to a record.
         if bank.hasDueWindow { return true }
         let durable = lane.durableSequence
+        if isAlarmOnItsWay(durableSequence: durable) { return true }
         return lastKeptSequence > durable || (lastLiveSequence > durable && !inflight.isEmpty)
+    }
+
+    /// Whether nothing is to be read until all that was decided is safe.
+    ///
+    /// PUBACKs leave together or not at all. Where readings never pause, there is always a record that is not safe
+    /// yet, and without this the PUBACKs would be held until the time is over, and then leave before it is.
+    private var mustCatchUp: Bool {
+        guard let held = sensors.oldestHeldNanoseconds else { return false }
+        let patience = min(longestHoldNanoseconds / 4, 200_000_000)
+        return MonotonicClock.nanoseconds &- held > patience && holdsReadings
     }
 
     /// Says once that the lane has no room, and once that it has again.
@@ -261,13 +340,17 @@ package final class Pipeline {
         var next = now &+ 1_000_000_000  // The budget's alert clears by time as well.
         // A session that is not served now has no say in when to turn.
         if mayRead, let deadline = sensors.nextDeadlineNanoseconds { next = min(next, deadline) }
+        if !mayRead, let held = sensors.oldestHeldNanoseconds {
+            next = min(next, held &+ longestHoldNanoseconds)
+        }
         if let deadline = alertSession?.nextDeadlineNanoseconds { next = min(next, deadline) }
+        if let windowFullSince { next = min(next, windowFullSince &+ longestWindowWaitNanoseconds) }
         return next
     }
 
     private func stop() {
         // What was read and is due is decided first; its readings are acknowledged below.
-        evaluateDueWindows()
+        evaluateDueWindows(awaits: false)
         // What is in flight gets a moment for its PUBACK; what does not come is the outbox's.
         var deadline = MonotonicClock.nanoseconds &+ 200_000_000
         while let alertSession, !inflight.isEmpty, MonotonicClock.nanoseconds < deadline {

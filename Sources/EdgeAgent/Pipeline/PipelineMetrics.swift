@@ -30,6 +30,8 @@ package final class PipelineMetrics: Sendable {
         /// Records that went to the outbox to be published there.
         case publishedByOutbox
         case predictions
+        /// Predictions of QoS 0 for which there was no connection.
+        case unsentPredictions
         /// Events that could not be written or submitted.
         case undeliverableEvents
     }
@@ -45,13 +47,13 @@ package final class PipelineMetrics: Sendable {
         case turns
     }
 
-    private let counters = InlineArray<15, Atomic<UInt64>> { _ in Atomic(0) }
+    private let counters = InlineArray<16, Atomic<UInt64>> { _ in Atomic(0) }
     private let gauges = InlineArray<5, Atomic<UInt64>> { _ in Atomic(0) }
     private let rejections = InlineArray<32, Atomic<UInt64>> { _ in Atomic(0) }
 
     package init() {
         precondition(
-            Counter.allCases.count == 15 && Gauge.allCases.count == 5
+            Counter.allCases.count == 16 && Gauge.allCases.count == 5
                 && RejectionCause.allCases.count <= 32,
             "The storage has a place for each case.")
     }

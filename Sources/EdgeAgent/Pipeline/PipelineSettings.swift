@@ -61,8 +61,11 @@ package struct PipelineSettings: Sendable {
     package var assets: AssetLimits
     package var budgetNanoseconds: UInt64
     package var onOverrun: OverrunPolicy
+    package var budgetAlert = BudgetAlertPolicy.standard
     package var topics: Topics
     package var predictions: Predictions
+    /// `atMostOnce`: predictions are sent once or not at all, and never kept.
+    package var predictionsQualityOfService = MQTTQualityOfService.atLeastOnce
     /// How long a record is worth sending; 0: for ever.
     package var expirySeconds: UInt32
     package var scheduling: Scheduling

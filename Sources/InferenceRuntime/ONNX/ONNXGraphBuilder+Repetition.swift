@@ -43,6 +43,9 @@ extension ONNXGraphBuilder {
     ) throws(ModelError) {
         var (tensor, current) = (x.tensor, x.value.shape)
         let quantization = tensors[tensor].quantization
+        // Before anything walks over the extents, which come from the file: this checks them.
+        let y = try addOutput(
+            context, shape: shape, type: x.value.elementType, quantization: quantization)
         for axis in shape.indices {
             let indices = (0..<shape[axis]).map { index(axis, $0) }
             if indices == Array(0..<current[axis]) { continue }
@@ -55,8 +58,6 @@ extension ONNXGraphBuilder {
                 .movement(.gather(axis: axis, batchAxes: 0)), context, [tensor, argument], [next])
             tensor = next
         }
-        let y = try addOutput(
-            context, shape: shape, type: x.value.elementType, quantization: quantization)
         emit(.reshape, context, [tensor], [y])
     }
 }

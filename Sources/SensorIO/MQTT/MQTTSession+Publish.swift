@@ -37,6 +37,14 @@ extension MQTTSession {
         return .sent(messageIdentifier: identifier)
     }
 
+    /// Whether something waits for ``flush()``, or for room in the kernel after one.
+    package var hasUnwritten: Bool { connection?.wantsWrite ?? false }
+
+    /// Whether so many QoS 1 messages more may wait for their PUBACK, or none waits.
+    package func hasRoom(for count: Int) -> Bool {
+        inFlightCount == 0 || inFlightCount + count <= sendWindow
+    }
+
     /// How many QoS 1 messages may wait for their PUBACK: ours and the broker's limit, the lower one.
     package var sendWindow: Int {
         max(1, min(Int(endpoint.sendMaximum), limits.receiveMaximum))

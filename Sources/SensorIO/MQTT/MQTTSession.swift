@@ -32,6 +32,8 @@ package final class MQTTSession {
     package let endpoint: MQTTEndpoint
     package private(set) var state = MQTTSessionState.idle
 
+    /// Whether the kernel notes when bytes arrive; set before the start.
+    package var notesArrivals = false
     /// While true no byte is written: no PUBACK, no PUBLISH, no ping. Reading goes on. Whoever holds must
     /// let go before the keep alive interval is over (``oldestHeldNanoseconds``).
     package var holdsWrites = false
@@ -63,14 +65,15 @@ package final class MQTTSession {
     private var isServicing = false
     private var isWriting = false
     private var handled = 0
-    private var mustReadAgain = false
+    var mustReadAgain = false
+    var isReadingPaused = false
     private var connackRefusal: MQTTError?
     private var acceptedAt: UInt64 = 0
     /// The end of waiting for the connection or the CONNACK.
     private var stepDeadline: UInt64?
     private var retryAt: UInt64?
     private var keepAliveAt: UInt64 = 0
-    private var socketIndex = -1
+    var socketIndex = -1
     private var attemptIndex = -1
 
     /// Makes a session that is not connected yet.
@@ -175,6 +178,9 @@ package final class MQTTSession {
         var hangUps = 0
         handled = 0
         mustReadAgain = false
+        isReadingPaused = false
+        // Once for all: each call is a system call.
+        defer { connection.acknowledgeSegments() }
         while true {
             let before = handled
             let code = connection.read()
@@ -190,7 +196,7 @@ package final class MQTTSession {
                     return false
                 }
             }
-            if handled >= Self.readBudget {
+            if handled >= Self.readBudget || isReadingPaused {
                 mustReadAgain = true
                 break
             }
@@ -252,6 +258,7 @@ package final class MQTTSession {
         case .success(let connection):
             attempt = nil
             connection.attach(to: self)
+            if notesArrivals { connection.noteArrivals() }
             self.connection = connection
             stepDeadline = now &+ endpoint.connectTimeoutNanoseconds
             keepAliveAt = now &+ keepAliveCheckNanoseconds
@@ -312,18 +319,6 @@ package final class MQTTSession {
 
     /// CONNECT and its answer are never held back: nothing of the owner's depends on them.
     private var isHolding: Bool { holdsWrites && isAccepted }
-
-    private var timeoutSeconds: Double { Double(endpoint.connectTimeoutNanoseconds) / 1e9 }
-
-    /// How often something has to be written: the broker's word, else our own.
-    package var keepAliveSeconds: UInt64 {
-        limits.keepAliveSeconds ?? UInt64(endpoint.keepAliveSeconds)
-    }
-
-    /// An eighth of the interval: a ping is late by less than the half interval that brokers allow.
-    private var keepAliveCheckNanoseconds: UInt64 {
-        max(keepAliveSeconds, 4) &* 1_000_000_000 / 8
-    }
 
     private func subscribe(_ connection: MosquittoConnection) {
         subscriptions.send(

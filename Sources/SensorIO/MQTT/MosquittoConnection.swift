@@ -214,11 +214,31 @@ internal import Glibc
     func read() -> Int32 {
         let code = unsafe mosquitto_loop_read(handle, 1)
         if code != 0 { errorNumber = errno }
-        // A stock broker waits for the acknowledgement of its last segment before it sends the next
-        // one, and the kernel delays that by 40 ms unless told so after each read.
+        return code
+    }
+
+    /// Has the kernel acknowledge at once what has been read.
+    ///
+    /// A stock broker waits for the acknowledgement of its last segment before it sends the next one,
+    /// and the kernel delays that by 40 ms unless told so after the reads.
+    func acknowledgeSegments() {
         let descriptor = socket
         if descriptor >= 0 { els_tcp_quick_ack(descriptor) }
-        return code
+    }
+
+    /// Has the kernel note when segments arrive, for ``receiveAgeNanoseconds``.
+    func noteArrivals() { els_enable_receive_time(socket) }
+
+    /// How long ago the first unread byte arrived, at least; nil if that is not known.
+    var receiveAgeNanoseconds: UInt64? { UInt64(exactly: els_receive_age(socket)) }
+
+    /// The bytes received on this connection so far, and how many of them are unread.
+    var streamPosition: (received: UInt64, unread: UInt64)? {
+        var received: UInt64 = 0
+        var unread: UInt64 = 0
+        // Proof: both are live local variables.
+        guard unsafe els_stream_position(socket, &received, &unread) == 0 else { return nil }
+        return (received, unread)
     }
 
     /// Writes all packets that the socket takes. Returns the library's code.

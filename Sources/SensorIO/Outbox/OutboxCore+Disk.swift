@@ -48,8 +48,11 @@ extension OutboxCore {
     mutating func makeBatch(withInserts: Bool) -> OutboxBatch {
         var batch = OutboxBatch()
         if withInserts {
+            let cleared = topicsToClear()
             for id in fresh.contents {
-                if let entry = entries[id], !entry.isDurable { batch.inserts.append(entry.record) }
+                guard let entry = entries[id], !entry.isDurable else { continue }
+                if entry.delivery == .pending, cleared.contains(entry.record.topicHash) { continue }
+                batch.inserts.append(entry.record)
             }
         }
         batch.deletes = deletable.keys.sorted()
@@ -58,6 +61,20 @@ extension OutboxCore {
         batch.drops = uncountedDrops
         batch.kept = Array(kept.changes.values)
         return batch
+    }
+
+    /// Topics of which the next transaction deletes the last row: their records need not be written before they
+    /// are sent, but may go right after it. If they were written as well, each would be the row for which
+    /// the next one has to be written, and so on for as long as records come.
+    private func topicsToClear() -> Set<UInt64> {
+        guard isConnected, isScanned, !deletable.isEmpty else { return [] }
+        var rows: [UInt64: Int] = [:]
+        for hash in deletable.values { rows[hash, default: 0] += 1 }
+        return Set(
+            rows.lazy.filter { hash, count in
+                guard let topic = topics[hash] else { return false }
+                return topic.rows == count && topic.live == 0 && topic.blockedUntil == 0
+            }.map(\.key))
     }
 
     /// The batch is on the disk.
@@ -71,7 +88,9 @@ extension OutboxCore {
         }
         if !batch.inserts.isEmpty {
             mustCommitNow = false
+            let left = fresh.contents.filter { entries[$0]?.isDurable == false }
             fresh.removeAll()
+            for id in left { fresh.append(id) }
         }
         for id in batch.deletes { forgetRow(id, deletable.removeValue(forKey: id)) }
         dropLoaded(batch.deletes)
@@ -83,6 +102,7 @@ extension OutboxCore {
         evicted(report.evicted)
         if isDiskFailed {
             isDiskFailed = false
+            isMemoryAllThereIs = false
             events.append(.diskRecovered)
         }
         spill()
@@ -92,6 +112,7 @@ extension OutboxCore {
     mutating func commitFailed(_ error: SQLiteError, now: UInt64) {
         if !isDiskFailed { events.append(.diskFailed(error)) }
         isDiskFailed = true
+        isMemoryAllThereIs = !isConnected
         diskRetryAt = now &+ limits.diskRetry
         // What waits for the quarantine is bounded like everything in memory.
         while refusals.count > 100 {

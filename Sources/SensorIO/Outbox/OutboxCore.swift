@@ -122,6 +122,8 @@ struct OutboxCore {
     var kept = KeptChanges()
     var rows = 0
     var isDiskFailed = false
+    /// Whether the disk was found not to be writable while there is no uplink.
+    var isMemoryAllThereIs = false
     var diskRetryAt: UInt64 = 0
     var readRetryAt: UInt64 = 0
 
@@ -295,7 +297,7 @@ struct OutboxCore {
         while let first = lanes[lane].awaiting.first {
             if first.id == Self.keptMark {
                 if first.sequence > lanes[lane].keptDurable, !isDiskFailed { break }
-            } else if !isDiskFailed || isConnected, isInMemoryOnly(first.id) {
+            } else if !isMemoryAllThereIs, isInMemoryOnly(first.id) {
                 break
             }
             lanes[lane].durableSequence = first.sequence

@@ -8,6 +8,8 @@ final class OutboxLogReader {
     private(set) var pages: [Int: Int] = [:]
     /// How many frames from the start have checksums that agree.
     private(set) var intactFrames = 0
+    /// The salt values of the header; nil if the header is damaged.
+    private(set) var salts: [UInt8]?
     /// How many frames that end a transaction come after these, of the same generation of the log.
     private(set) var commitsAfterDamage = 0
 
@@ -28,6 +30,7 @@ final class OutboxLogReader {
             (isBigEndian || magic == 0x377F_0682) && sum.first == Self.integer(header, 24)
             && sum.second == Self.integer(header, 28)
         var isIntact = hasHeader
+        if hasHeader { salts = Array(header[16..<24]) }
         var offset = 32
         while offset + 24 + pageBytes <= file.count {
             let frame = file.bytes(at: offset, count: 24 + pageBytes)

@@ -211,6 +211,45 @@ internal import Synchronization
         head.load(ordering: .relaxed) == tail.load(ordering: .acquiring)
     }
 
+    /// How many of the live records that are there to read, from the first one on, have been
+    /// acknowledged in their order, with nothing else in between.
+    ///
+    /// - Parameter earlier: the live records of this ring that were read before and have had no answer yet, in
+    ///   their order: theirs have to come first.
+    func acknowledgedCount<Earlier: Collection<UInt64>>(after earlier: Earlier) -> Int {
+        // Proof: acquiring the tail, as in `read`; what comes later is not looked at.
+        let end = tail.load(ordering: .acquiring)
+        var records = head.load(ordering: .relaxed)
+        var acknowledgements = records
+        for sequence in earlier {
+            guard next(.acknowledged, from: &acknowledgements, before: end) == sequence else {
+                return 0
+            }
+        }
+        var count = 0
+        while let record = next(.liveRecord, from: &records, before: end),
+            next(.acknowledged, from: &acknowledgements, before: end) == record
+        {
+            count += 1
+        }
+        return count
+    }
+
+    /// The sequence number of the next entry of a kind, and the position behind it; nil at the end, and before
+    /// an entry that is neither a live record nor an acknowledgement.
+    private func next(_ wanted: Kind, from position: inout UInt64, before end: UInt64) -> UInt64? {
+        while position != end {
+            let at = unsafe UnsafeRawPointer(storage + Int(position & mask))
+            let kind = Kind(rawValue: unsafe at.load(fromByteOffset: 4, as: UInt8.self))
+            guard kind == .padding || kind == .liveRecord || kind == .acknowledged else {
+                return nil
+            }
+            position &+= UInt64(unsafe at.load(as: UInt32.self))
+            if kind == wanted { return unsafe at.load(fromByteOffset: 8, as: UInt64.self) }
+        }
+        return nil
+    }
+
     /// Gives every entry that is there to `body`, in order, at most `limit` of them, then releases them.
     ///
     /// Releasing at the end, and not entry by entry, lets the caller close the lane before the writer

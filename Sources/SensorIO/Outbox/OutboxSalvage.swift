@@ -24,20 +24,31 @@ struct OutboxSalvage {
 
     /// Damage that SQLite would repair in silence, by forgetting what was committed.
     ///
-    /// Two cases: an empty file beside a log (SQLite deletes the log), and a log that is damaged before its last
-    /// transaction (SQLite cuts it there). A damaged last transaction is what a power cut
-    /// leaves behind, and was never confirmed.
+    /// Three cases: an empty file beside a log (SQLite deletes the log), a log that is shorter than what was noted
+    /// of it, and one that is damaged before its last transaction (SQLite cuts it there). A damaged
+    /// last transaction that was not noted is what a power cut leaves behind, and was never confirmed.
     func damageUnseenBySQLite() -> SQLiteError? {
         let log = Self.size(path + "-wal") ?? 0
         if Self.size(path) == 0, log > 32 {
-            return SQLiteError(operation: "open", code: 11, text: "the database file is empty")
+            return damage("the database file is empty")
         }
-        guard log > 32, let reader = OutboxLogReader(path: path + "-wal"),
-            reader.commitsAfterDamage > 1
-        else { return nil }
-        return SQLiteError(
-            operation: "open", code: 11,
-            text: "the write-ahead log is damaged at frame \(reader.intactFrames)")
+        let reader = log > 32 ? OutboxLogReader(path: path + "-wal") : nil
+        if let mark = OutboxLogMark.read(path: path), mark.frames > 0 {
+            guard let reader else {
+                return damage("the write-ahead log is gone, which had \(mark.frames) frames")
+            }
+            // Other salts: a newer generation, begun after all of the noted one was in the database.
+            if reader.salts == mark.salts, reader.intactFrames < mark.frames {
+                return damage(
+                    "the write-ahead log ends at frame \(reader.intactFrames) of \(mark.frames)")
+            }
+        }
+        guard let reader, reader.commitsAfterDamage > 1 else { return nil }
+        return damage("the write-ahead log is damaged at frame \(reader.intactFrames)")
+    }
+
+    private func damage(_ text: String) -> SQLiteError {
+        SQLiteError(operation: "open", code: 11, text: text)
     }
 
     /// Does it.
@@ -57,6 +68,7 @@ struct OutboxSalvage {
             }
             try store.checkpoint(truncate: true)
         }
+        unsafe unlink(fresh + OutboxLogMark.suffix)
         Self.synchronise(fresh)
         try rename(fresh, path + ".ready")
         let aside = try moveAside(now: now)
@@ -107,6 +119,7 @@ struct OutboxSalvage {
         if Self.exists(path + "-wal") { try rename(path + "-wal", aside + "-wal") }
         if Self.exists(path) { try rename(path, aside) }
         unsafe unlink(path + "-shm")
+        OutboxLogMark(path: path).cleared(synchronises: true)
         return aside
     }
 
@@ -121,7 +134,7 @@ struct OutboxSalvage {
     }
 
     private func removeDatabase(_ path: String) {
-        for suffix in ["", "-wal", "-shm"] { unsafe unlink(path + suffix) }
+        for suffix in ["", "-wal", "-shm", OutboxLogMark.suffix] { unsafe unlink(path + suffix) }
     }
 
     private static func synchronise(_ path: String) {

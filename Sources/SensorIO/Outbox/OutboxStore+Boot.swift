@@ -12,11 +12,10 @@ extension OutboxStore {
     ///
     /// The numbers of a new database start with the time of its making, so that an agent whose database
     /// was deleted does not use numbers, and so identifiers, a second time.
-    ///
-    /// - Parameter atLeast: the number is larger than this; for what was salvaged.
-    func beginBoot(now: OutboxClockReading, atLeast: UInt64 = 0) throws(SQLiteError) -> Start {
+    func beginBoot(now: OutboxClockReading) throws(SQLiteError) -> Start {
         let last = try lastBoot()
-        var number = max(last?.number ?? 0, atLeast)
+        // A damaged database may have forgotten numbers, which would be given out a second time.
+        var number = max(last?.number ?? 0, self.mark.boot)
         if number == 0 {
             let seconds = now.wallNanoseconds / 1_000_000_000 &- Self.epochSeconds
             let isPlausible = now.isSynchronised && seconds > 0
@@ -53,9 +52,11 @@ extension OutboxStore {
                 "DELETE FROM boot WHERE number NOT IN"
                     + " (SELECT number FROM boot ORDER BY number DESC LIMIT 16)")
         }
-        // Into the database itself: with a log that is lost or emptied afterwards, the number, and so every
-        // identifier of this start, would be given out a second time, and receivers would drop what bears it.
-        // It stands in the log for now, so a disk without room for more than that is no reason to fail.
+        self.mark.note(boot: number)
+        // What an earlier process left in the log may be in the kernel's memory only, for ever, if a
+        // synchronisation of it failed; what is appended would be lost with it at a power cut. So it is written anew,
+        // into the database. It also keeps the log of a process that is killed again and again from
+        // growing. A disk without room for it is no reason to fail.
         try? checkpoint(truncate: true)
         return Start(bootNumber: number, clock: clock)
     }

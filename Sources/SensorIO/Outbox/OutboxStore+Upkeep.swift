@@ -39,9 +39,12 @@ extension OutboxStore {
 
     /// Copies the log into the database, as far as no reader needs it.
     func checkpoint(truncate: Bool = false) throws(SQLiteError) {
+        if truncate { mark.cleared(synchronises: true) }
         let (log, done) = try connection.checkpoint(truncate ? .truncate : .passive)
         writtenBack += UInt64(done * pageBytes)
-        if done >= log { pagesAtCheckpoint = connection.pagesWritten }
+        guard done >= log else { return }
+        pagesAtCheckpoint = connection.pagesWritten
+        mark.cleared(synchronises: false)
     }
 
     /// Gives pages that nothing uses back to the file system, a few at a time.

@@ -11,6 +11,7 @@ final class OutboxStore {
 
     let path: String
     let connection: SQLiteConnection
+    let mark: OutboxLogMark
     private let maximumBytes: Int
     let maximumLogBytes: Int
     private let maximumQuarantined: Int
@@ -41,6 +42,8 @@ final class OutboxStore {
         let connection = try SQLiteConnection(path: configuration.path, mode: .readWrite)
         self.connection = connection
         try Self.setUp(connection, maximumLogBytes: configuration.maximumLogBytes)
+        mark = OutboxLogMark(path: configuration.path)
+        connection.watchLog()
         pageBytes = Int(try connection.integer("PRAGMA page_size") ?? 4096)
         begin = try connection.prepare("BEGIN IMMEDIATE")
         commit = try connection.prepare("COMMIT")
@@ -54,6 +57,11 @@ final class OutboxStore {
                 + " WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?")
         pageCount = try connection.prepare("PRAGMA page_count")
         freeCount = try connection.prepare("PRAGMA freelist_count")
+    }
+
+    deinit {
+        // SQLite writes the log back and deletes it when the last connection closes.
+        mark.cleared(synchronises: true)
     }
 
     private static func setUp(_ connection: SQLiteConnection, maximumLogBytes: Int)
@@ -153,6 +161,8 @@ final class OutboxStore {
             try begin.run()
             let result = try body()
             try commit.run()
+            let frames = connection.takeLogFrames()
+            if frames > 0 { mark.committed(frames: frames) }
             return result
         } catch {
             Self.rollBack(connection)

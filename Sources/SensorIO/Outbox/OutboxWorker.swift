@@ -170,10 +170,11 @@ final class OutboxWorker {
 
     // MARK: Lanes
 
-    /// Takes everything that is in the lanes.
     func readLanes() {
         for (index, lane) in lanes.enumerated() where !lane.ring.isEmpty {
             lastActivity = now
+            // The usual case by far: published and acknowledged before anyone looked here.
+            var settled = lane.ring.acknowledgedCount(after: core.liveSequences(lane: index))
             lane.ring.read(
                 limit: .max,
                 beforeRelease: {
@@ -182,6 +183,9 @@ final class OutboxWorker {
                 },
                 { entry in
                     switch entry {
+                    case .record(let header, _, _, isLive: true) where settled > 0:
+                        settled -= 1
+                        core.acceptSettled(lane: index, sequence: header.sequence)
                     case .record(let header, let topic, let payload, let isLive):
                         unsafe core.accept(
                             lane: index, header: header, topic: topic, payload: payload,

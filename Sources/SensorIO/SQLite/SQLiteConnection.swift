@@ -8,6 +8,8 @@ internal import CSQLite
     // Proof of @safe: the handle is private, open from init to deinit, and every statement keeps its connection
     // alive.
     private let handle: OpaquePointer
+    // Proof of @safe: written by SQLite during calls through the handle, which end before it is freed.
+    private let frames: UnsafeMutablePointer<Int32>
 
     enum Mode { case readWrite, readOnly }
 
@@ -30,6 +32,8 @@ internal import CSQLite
             throw error
         }
         unsafe handle = opened
+        unsafe frames = .allocate(capacity: 1)
+        unsafe frames.initialize(to: 0)
         _ = unsafe sqlite3_extended_result_codes(opened, 1)
         // Only `outbox status` and the like hold it beside us, and those for moments.
         _ = unsafe sqlite3_busy_timeout(opened, 2_000)
@@ -37,6 +41,24 @@ internal import CSQLite
 
     deinit {
         _ = unsafe sqlite3_close_v2(handle)
+        unsafe frames.deallocate()
+    }
+
+    /// Has ``takeLogFrames()`` know what is committed from now on. After `PRAGMA wal_autocheckpoint`, which would undo it.
+    func watchLog() {
+        _ = unsafe sqlite3_wal_hook(
+            handle,
+            { context, _, _, frames in
+                unsafe context?.assumingMemoryBound(to: Int32.self).pointee = frames
+                return SQLITE_OK
+            }, frames)
+    }
+
+    /// How many frames the log had after the last commit that wrote something; 0 if there was none since the
+    /// last call.
+    func takeLogFrames() -> Int {
+        defer { unsafe frames.pointee = 0 }
+        return Int(unsafe frames.pointee)
     }
 
     /// Runs statements without parameters and results.

@@ -16,6 +16,10 @@ package struct DueWindow: Sendable, Equatable {
     package let arrivalNanoseconds: UInt64
     /// Windows of this asset that were due and replaced by newer ones since its last evaluation.
     package let coalesced: UInt32
+    /// Of these, how many were older than the bank's `lateAfterNanoseconds` when they were replaced.
+    package let coalescedLate: UInt32
+    /// The monotonic clock when the oldest of the replaced ones was read, or this one if there is none.
+    package let waitingSinceNanoseconds: UInt64
     /// Rows that the asset had written when the window was complete: tells whether the rows are
     /// still there.
     let rowsWritten: UInt64

@@ -139,6 +139,13 @@ extension WindowBank {
             if asset.isDue {
                 asset.coalesced &+= 1
                 counters.coalescedEvaluations &+= 1
+                if arrival > asset.dueArrival,
+                    arrival &- asset.dueArrival > lateAfterNanoseconds
+                {
+                    asset.coalescedLate &+= 1
+                }
+            } else {
+                asset.waitingSince = arrival
             }
             asset.isDue = true
             asset.dueRows = asset.rowsWritten

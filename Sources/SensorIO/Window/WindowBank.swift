@@ -37,6 +37,8 @@ package final class WindowBank {
     package let timeAxis: SampleTimeAxis
     package let limits: AssetLimits
     package internal(set) var counters = WindowCounters()
+    /// From which age on a due window that is replaced counts as late.
+    package var lateAfterNanoseconds = UInt64.max
 
     /// How many older samples in a row, and for how long, tell a clock that was set back from late
     /// ones.
@@ -53,6 +55,10 @@ package final class WindowBank {
         var missingRows: Int32 = 0
         var olderInARow: UInt32 = 0
         var coalesced: UInt32 = 0
+        /// Of these, older than `lateAfterNanoseconds` when the newer one came.
+        var coalescedLate: UInt32 = 0
+        /// When the oldest window came that has not been evaluated: the one due, or one it replaced.
+        var waitingSince: UInt64 = 0
         var generation: UInt32 = 0
         var isDue = false
         /// In the due list, perhaps without being due any more.
@@ -207,6 +213,7 @@ package final class WindowBank {
             let asset = unsafe assets[slot]
             unsafe assets[slot].isDue = false
             unsafe assets[slot].coalesced = 0
+            unsafe assets[slot].coalescedLate = 0
             let last = ring(asset.dueRows - 1)
             let first = ring(asset.dueRows - UInt64(window.samples))
             return unsafe DueWindow(
@@ -214,6 +221,7 @@ package final class WindowBank {
                 firstSampleNanoseconds: times[slot * ringRows + first],
                 lastSampleNanoseconds: times[slot * ringRows + last],
                 arrivalNanoseconds: asset.dueArrival, coalesced: asset.coalesced,
+                coalescedLate: asset.coalescedLate, waitingSinceNanoseconds: asset.waitingSince,
                 rowsWritten: asset.dueRows)
         }
         return nil

@@ -172,6 +172,10 @@ extension PredictionsConfiguration: ConfigurationSection {
             "everyNth", \.everyNth, .integer(1...1_000_000, unit: "evaluations"),
             "With sampled: every nth evaluation"),
         .scalar(
+            "qos", \.qualityOfService, .choice(["0": .atMostOnce, "1": .atLeastOnce]),
+            "0: sent once or not at all, never stored, if the sensors' broker is the uplink as well"
+        ),
+        .scalar(
             "topic", \.topic, .topicTemplate(eventNames, required: ["asset"]),
             "Topic of the scores"),
     ])

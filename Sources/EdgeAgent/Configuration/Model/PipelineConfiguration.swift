@@ -136,6 +136,7 @@ package struct PredictionsConfiguration: Sendable, Equatable {
     package var mode = Mode.off
     /// `sampled`: every nth evaluation.
     package var everyNth = 10
+    package var qualityOfService = MQTTQualityOfService.atLeastOnce
     /// A template over `agent`, `pipeline` and `asset`.
     package var topic = "edge/{agent}/predictions/{pipeline}/{asset}"
 

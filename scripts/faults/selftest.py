@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""That the harness would notice: the audit on made-up events, the power cut on a made-up journal. Run by `make faults`."""
+
+import json
+import pathlib
+import random
+import struct
+import tempfile
+import unittest
+
+import audit
+import disk
+import readings
+
+
+def event(number, phase, sequence, boot=1, transition=None):
+    total = number + (readings.RAISED if readings.is_raised(phase) else 0)
+    data = {"score": total / readings.UNITS}
+    if transition:
+        data["transition"] = transition
+    return json.dumps({"id": f"box/{boot}/{sequence}", "data": data}).encode()
+
+
+class AuditTests(unittest.TestCase):
+    """One asset whose alarm changes at readings 10, 20, …"""
+
+    def setUp(self):
+        self.audit = audit.Audit("box", "line", ["pump"], 10, ["predictions", "alerts"])
+        self.asset = self.audit.assets["pump"]
+        self.asset.issued = self.asset.sent = self.asset.taken = 12
+        self.sequence = 0
+
+    def predict(self, number, **more):
+        self.sequence += 1
+        self.audit.receive("edge/box/predictions/line/pump", event(number, self.asset.phase(number), self.sequence, **more), False, False)
+
+    def raise_alarm(self, transition="raised"):
+        self.sequence += 1
+        self.audit.receive("edge/box/alerts/line/pump", event(10, 1, self.sequence, transition=transition), False, False)
+
+    def everything(self):
+        for number in range(1, 13):
+            self.predict(number)
+        self.raise_alarm()
+
+    def test_all_is_well(self):
+        self.everything()
+        self.assertEqual((self.audit.lost()[0], self.audit.failures), ([], []))
+
+    def test_a_prediction_and_an_alert_that_are_missing_are_lost(self):
+        for number in range(1, 12):
+            if number != 5:
+                self.predict(number)
+        self.assertEqual(self.audit.lost()[0], [("pump", "prediction", 5), ("pump", "prediction", 12), ("pump", "alert of phase", 1)])
+
+    def test_what_the_uplink_confirmed_is_lost_unless_its_broker_was_killed(self):
+        self.everything()
+        self.asset.sent = self.asset.issued = self.asset.taken = 13
+        self.audit.published("edge/box/predictions/line/pump", event(13, 1, 99), 0)
+        self.assertEqual(len(self.audit.lost()[0]), 1)
+        self.audit.uplink_kills.append(self.asset.predictions.confirmed[13] + 0.1)
+        self.assertEqual(list(map(len, self.audit.lost())), [0, 1, 0, 0])
+
+    def test_a_second_evaluation_and_a_duplicate_are_counted(self):
+        self.everything()
+        self.predict(12)
+        self.audit.receive("edge/box/predictions/line/pump", event(12, 1, self.sequence), False, True)
+        self.assertEqual((self.audit.repeated, self.audit.duplicates, self.audit.failures), (1, 1, []))
+
+    def test_order(self):
+        self.predict(2)
+        self.predict(1)
+        self.assertIn("1 came after 2", self.audit.failures[0])
+
+    def test_order_of_identifiers(self):
+        self.predict(1, boot=2)
+        self.predict(2, boot=1)
+        self.assertIn("out of order", self.audit.failures[0])
+
+    def test_a_transition_that_cannot_be(self):
+        self.raise_alarm("cleared")
+        self.assertIn("phase 1 is raised", self.audit.failures[0])
+
+    def test_an_event_that_no_reading_explains(self):
+        self.predict(13)
+        self.assertIn("no reading explains", self.audit.failures[0])
+
+    def test_states(self):
+        self.everything()
+        self.assertIn("no last state", self.audit.wrong_states()[0])
+        for state, identifier, wrong in (("cleared", "box/1/13", 1), ("raised", "box/1/7", 1), ("raised", "box/1/13", 0)):
+            self.audit.receive("edge/box/state/line/pump", json.dumps({"state": state, "event": identifier}).encode(), False, False)
+            self.assertEqual(len(self.audit.wrong_states()), wrong, state)
+        self.assertEqual(len(self.audit.wrong_states({})), 1)
+
+
+class PowerCutTests(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.state = pathlib.Path(self.directory.name) / "state"
+        self.state.mkdir()
+        self.shim = disk.Shim(None, self.directory.name, self.state)
+
+    def cut(self, seed, *records):
+        """Returns what is left, by name."""
+        for path in self.state.iterdir():
+            path.unlink()
+        (self.state / "old").write_bytes(b"0123456789")
+        power = disk.PowerCut(self.shim, random.Random(seed))
+        with open(self.shim.journal, "wb") as journal:
+            for operation, name, offset, data in records:
+                name = f"/{name}".encode() if name else b""
+                journal.write(struct.pack("<IIQQ", operation, len(name), offset, len(data)) + name + data)
+        power.cut()
+        return {path.name: path.read_bytes() for path in self.state.iterdir()}
+
+    def test_what_was_synchronised_is_there_and_the_rest_may_be(self):
+        seen = {self.cut(seed, (disk.WRITE, "old", 0, b"AB"), (disk.SYNC, "old", 0, b""), (disk.WRITE, "old", 5, b"X"))["old"]
+                for seed in range(40)}
+        self.assertEqual(seen, {b"AB23456789", b"AB234X6789"})
+
+    def test_a_synchronisation_that_failed_keeps_nothing(self):
+        records = ((disk.WRITE, "old", 0, b"A"), (disk.SYNC_FAILED, "old", 0, b""), (disk.SYNC, "old", 0, b""))
+        self.assertEqual({self.cut(seed, *records)["old"] for seed in range(20)}, {b"0123456789"})
+
+    def test_a_new_name_is_there_once_its_directory_was_synchronised(self):
+        made = ((disk.OPEN, "new", 0, b""), (disk.WRITE, "new", 0, b"n"), (disk.SYNC, "new", 0, b""))
+        self.assertEqual({"new" in self.cut(seed, *made) for seed in range(40)}, {True, False})
+        self.assertEqual({self.cut(seed, *made, (disk.SYNC, "", 0, b"")).get("new") for seed in range(40)}, {b"n"})
+
+    def test_a_rename_is_whole_or_not_at_all(self):
+        made = ((disk.OPEN, "new", 0, b""), (disk.WRITE, "new", 0, b"n"), (disk.SYNC, "new", 0, b""), (disk.RENAME, "new", 0, b"/old"))
+        self.assertEqual({self.cut(seed, *made)["old"] for seed in range(40)}, {b"0123456789", b"n"})
+
+
+class ReadingTests(unittest.TestCase):
+    def test_the_score_of_each_reading_gives_its_number_back(self):
+        for number in (1, 2, 39, 16384, 262143, 262144, 262145, 300000):
+            for phase in (0, 1):
+                values = json.loads(readings.payload(number, phase))
+                score = sum(values[channel] ** 2 for channel in "abcd") / 4
+                self.assertEqual(readings.number_of(score, near=number + 100), number)
+                self.assertEqual(score > 16, phase == 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
