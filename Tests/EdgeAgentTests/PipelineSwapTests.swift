@@ -63,7 +63,7 @@ struct PipelineSwapTests {
         let pipeline = try Pipeline(
             settings: settings, model: try activate(TestAgent.levelBundle), lane: lane,
             wallClock: WallClock(), control: control)
-        let (metrics, budget) = (pipeline.metrics, pipeline.budgetMetrics)
+        let metrics = pipeline.metrics
         var thread = PipelineThread(pipeline, control: control, lane: lane)
         try outbox.start()
         #expect(thread.start() == 0)
@@ -109,12 +109,6 @@ struct PipelineSwapTests {
         #expect(versions == ["1.0.0", "1.2.0"])
         // The last one is the pipeline's.
         #expect(watches.dropLast().allSatisfy { $0.model == nil })
-        if ProcessInfo.processInfo.environment["EDGE_AGENT_BENCH"] != nil {
-            let snapshot = budget.snapshot(budgetNanoseconds: settings.budgetNanoseconds)
-            print(
-                "\(swaps) swaps, \(total) readings: p99 \(snapshot.total.percentile(0.99)) ns,",
-                "maximum \(snapshot.total.maximumNanoseconds) ns, misses \(snapshot.totalMisses)")
-        }
     }
 
     @Test("A model with other channels or windows is not exchanged")
@@ -131,5 +125,71 @@ struct PipelineSwapTests {
         let text = Pipeline.refusal(of: try activate(other), insteadOf: model.view)
         #expect(text?.contains("other channels") == true)
         #expect(Pipeline.refusal(of: model, insteadOf: model.view) == nil)
+    }
+
+    @Test(
+        "The budget at 1 000 readings a second, with 50 exchanges and without",
+        .enabled(
+            if: ProcessInfo.processInfo.environment["EDGE_AGENT_BENCH"] != nil,
+            "a measurement: run with EDGE_AGENT_BENCH=1"),
+        arguments: [0, 50])
+    func measurement(swaps: Int) throws {
+        let broker = try TestBroker()
+        let directory = try TemporaryDirectory()
+        let next = try TestBundle.make(directory.file("next"))
+        let outbox = try OutboxService(
+            configuration: OutboxConfiguration(path: directory.file("outbox.sqlite")),
+            uplink: { _ in
+                OutboxUplink(
+                    endpoint: MQTTEndpoint(
+                        host: "localhost", port: broker.port, clientIdentifier: "uplink"))
+            }, onEvent: { _ in })
+        let lane = try outbox.makeLane(name: "level")
+        var settings = try settings(broker)
+        settings.onOverrun = .coalesce
+        settings.predictions = .off
+        let control = PipelineControl()
+        let pipeline = try Pipeline(
+            settings: settings, model: try activate(TestAgent.levelBundle), lane: lane,
+            wallClock: WallClock(), control: control)
+        let (metrics, budget) = (pipeline.metrics, pipeline.budgetMetrics)
+        var thread = PipelineThread(pipeline, control: control, lane: lane)
+        try outbox.start()
+        #expect(thread.start() == 0)
+        while metrics[.sensorsConnected] != 1 { usleep(1000) }
+        let reading = TestAgent.reading(1)
+        let program = """
+            import sys, time
+            start = time.monotonic()
+            for i in range(15000):
+                time.sleep(max(0, start + i / 1000 - time.monotonic()))
+                sys.stdout.write('\(reading)\\n')
+                sys.stdout.flush()
+            """
+        let shell = try #require(Executables.system("sh"))
+        let publisher = try ChildProcess(
+            shell,
+            [
+                "-c",
+                "python3 -c \"$0\" | mosquitto_pub -h localhost -p \(broker.port) -t plant/p1/reading -l -q 0",
+                program,
+            ])
+        publisher.closeInput()
+        for swap in 0..<max(swaps, 0) {
+            usleep(250_000)
+            let model = try activate(swap % 2 == 0 ? next : TestAgent.levelBundle)
+            #expect(control.models.deliver(ModelDelivery(model: model, settings: settings)))
+            lane.wakeProducer()
+            while control.models.collect() == nil { usleep(500) }
+        }
+        _ = try publisher.waitForExit(within: 40)
+        while metrics[.samples] < 15_000 { usleep(1000) }
+        thread.stop()
+        outbox.stop(deadlineNanoseconds: MonotonicClock.nanoseconds &+ 1_000_000_000)
+        let snapshot = budget.snapshot(budgetNanoseconds: settings.budgetNanoseconds)
+        print(
+            "\(swaps) exchanges, \(metrics[.samples]) readings:",
+            "p50 \(snapshot.total.percentile(0.5)) ns, p99 \(snapshot.total.percentile(0.99)) ns,",
+            "maximum \(snapshot.total.maximumNanoseconds) ns, misses \(snapshot.totalMisses)")
     }
 }
