@@ -77,9 +77,11 @@ struct InvokeCostTests {
                 ])
             return try MallocCounters(file).allAllocations
         }
-        let (few, many) = (try count(runs: 2), try count(runs: 42))
+        let (few, many) = (try count(runs: 2), try count(runs: 402))
         #expect(few > 0, "the counter counts: loading a model allocates")
-        #expect(many == few, "40 more inferences made \(Int64(many) - Int64(few)) allocations more")
+        // The start of a process differs by one or two from run to run.
+        let more = Int64(many) - Int64(few)
+        #expect(abs(more) < 8, "400 more inferences made \(more) allocations more")
     }
 
     @Test(
