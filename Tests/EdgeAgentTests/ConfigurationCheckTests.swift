@@ -106,7 +106,7 @@ struct ConfigurationCheckTests {
         BrokenConfiguration(
             ConfigurationText.broker("tls: {systemAuthorities: false}"),
             "edge-agent.yaml:4:30: brokers.plant.tls.systemAuthorities: nobody could sign the"
-                + " broker's certificate: give ca, or true here"),
+                + " server's certificate: give ca, or true here"),
         BrokenConfiguration(
             ConfigurationText.broker("reconnect: {initial: 2m}"),
             "edge-agent.yaml:4:26: brokers.plant.reconnect.initial: must be at most maximum,"

@@ -79,12 +79,19 @@ enum RegistryTesting {
         let path = directory.file("bundle-\(seed)")
         try FileManager.default.copyItem(atPath: TestAgent.levelBundle, toPath: path)
         var state = seed
-        var noise = [UInt8](repeating: 0, count: bytes)
-        for index in noise.indices {
+        var block = [UInt8](repeating: 0, count: 4096)
+        for index in block.indices {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            noise[index] = UInt8(truncatingIfNeeded: state >> 56)
+            block[index] = UInt8(truncatingIfNeeded: state >> 56)
         }
-        try Data(noise).write(to: URL(fileURLWithPath: "\(path)/model.tflite"))
+        var noise = Data(capacity: bytes + block.count)
+        while noise.count < bytes {
+            // No two blocks are alike, so that one in the wrong place is seen.
+            withUnsafeBytes(of: noise.count) { noise.append(contentsOf: $0) }
+            noise.append(contentsOf: block)
+        }
+        noise.removeLast(noise.count - bytes)
+        try noise.write(to: URL(fileURLWithPath: "\(path)/model.tflite"))
         return path
     }
 }

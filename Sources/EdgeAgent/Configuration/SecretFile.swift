@@ -36,7 +36,7 @@ package struct SecretFileError: Error, Sendable, Equatable {
 }
 
 extension LoadedConfiguration {
-    /// Reads the password of each broker that has one. Blocks on the disk.
+    /// Reads the password of each broker that has one, and looks at the secrets of registries. Blocks on the disk.
     ///
     /// - Returns: passwords by the broker's name, and warnings about files that others can read.
     /// - Throws: every file that cannot be read.
@@ -60,7 +60,31 @@ extension LoadedConfiguration {
                 diagnostics.error(location(of: keyPath), keyPath, "'\(path)' \(error.message)")
             }
         }
+        for registry in configuration.registries { check(registry, &diagnostics) }
         guard !diagnostics.hasErrors else { throw ConfigurationError(diagnostics: diagnostics) }
         return (passwords, diagnostics.warnings)
+    }
+
+    /// An agent without its registry still watches the plant: what is wrong here is a warning.
+    private func check(
+        _ registry: RegistryConfiguration, _ diagnostics: inout ConfigurationDiagnostics
+    ) {
+        for (key, path) in [
+            ("passwordFile", registry.passwordFile), ("tokenFile", registry.tokenFile),
+            ("proxyCredentialsFile", registry.proxyCredentialsFile),
+        ] {
+            guard let path else { continue }
+            let keyPath = "registries.\(registry.name).\(key)"
+            do throws(SecretFileError) {
+                guard try SecretFile(path: path).isExposed else { continue }
+                diagnostics.warning(
+                    location(of: keyPath), keyPath,
+                    "'\(path)' can be read or changed by others: chmod 600")
+            } catch {
+                diagnostics.warning(
+                    location(of: keyPath), keyPath,
+                    "'\(path)' \(error.message): no model comes from there")
+            }
+        }
     }
 }

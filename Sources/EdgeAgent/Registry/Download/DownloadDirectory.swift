@@ -22,7 +22,7 @@ final class DownloadDirectory {
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             guard errno == EWOULDBLOCK || errno == EINTR, attempts < 100, !control.isCancelled
             else {
-                close(descriptor)
+                // All is set, so that deinit closes.
                 try control.checkCancelled()
                 throw RegistryError(
                     .storage, "\(partial.path): another process is downloading into it")

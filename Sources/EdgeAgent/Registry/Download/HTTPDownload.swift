@@ -25,9 +25,15 @@ struct HTTPDownload {
         let directory = try DownloadDirectory(partial, control: control)
         try directory.prepare(for: files, control: control)
         var left = control.limits.maximumBytes
+        // A mirror that is away is waited for once, not for each file.
+        var away: Set<String> = []
         for file in files {
+            let all = try sources(file)
+            let rest = all.enumerated().filter { index, source in
+                index == all.count - 1 || !away.contains(source.url.origin)
+            }.map(\.element)
             let count = try bring(
-                file, into: directory, maximumBytes: left, sources: try sources(file))
+                file, into: directory, maximumBytes: left, sources: rest, away: &away)
             left -= min(count, left)
         }
         try directory.sync()
@@ -36,7 +42,7 @@ struct HTTPDownload {
     /// - Returns: how many bytes the file has.
     private func bring(
         _ file: RegistryFile, into directory: DownloadDirectory, maximumBytes: UInt64,
-        sources: [Source]
+        sources: [Source], away: inout Set<String>
     ) throws(RegistryError) -> UInt64 {
         if let count = try existing(file, in: directory) { return count }
         let part = try PartialFile(
@@ -53,6 +59,7 @@ struct HTTPDownload {
                     failure = error
                     switch error.kind {
                     case .cancelled, .noSpace, .storage, .configuration: throw error
+                    case .unreachable: away.insert(source.url.origin)
                     default: break
                     }
                     guard error.kind == .corrupt, resumes else { break }

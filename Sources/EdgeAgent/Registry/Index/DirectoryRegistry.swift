@@ -1,3 +1,4 @@
+internal import CLinuxShims  // timespec is taken to be its: it includes the same header.
 internal import Glibc
 
 /// A directory such as a mounted USB stick: `index.json`, or `<model>/<version>/` without one.

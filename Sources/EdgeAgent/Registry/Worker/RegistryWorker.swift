@@ -10,7 +10,8 @@ package enum RegistryWorker {
     /// Reads one request from standard input, does it, and writes replies to standard output. When standard input
     /// ends, so does this: the agent has no more use for it, or is gone.
     package static func run() {
-        // The agent's threads come first, and if memory is short this is what may go.
+        // The agent's threads come first where the service's filter of system calls lets it say so, and if memory is
+        // short this is what may go.
         _ = nice(10)
         writeOwn("/proc/self/oom_score_adj", "500")
         signal(SIGPIPE, SIG_IGN)
