@@ -31,9 +31,13 @@ struct EdgeAgentCommand: AsyncParsableCommand {
 /// `edge-agent model …`: work with model bundles.
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Make, test and publish model bundles.",
+        commandName: "model",
+        abstract: "Make, test and publish model bundles; see and steer updates.",
         subcommands: [
             ModelPackCommand.self, ModelInfoCommand.self, ModelRunCommand.self,
             ModelCheckCommand.self, ModelPushCommand.self, ModelIndexCommand.self,
+            ModelListCommand.self, ModelHistoryCommand.self, ModelPullCommand.self,
+            ModelStageCommand.self, ModelPromoteCommand.self, ModelRollbackCommand.self,
+            ModelPinCommand.self, ModelHoldCommand.self,
         ])
 }

@@ -143,8 +143,11 @@ enum EventSamples {
             messages.append(
                 ("alarm-state", writeAgent { $0.writeState(after: alert, detail: detail) }.text))
         }
+        var updating = status
+        updating.requiresSignatures = true
         for bytes in [
-            status.online(timeNanoseconds: time), status.offline(.lost),
+            updating.online(timeNanoseconds: time), status.online(timeNanoseconds: time),
+            status.offline(.lost),
             status.offline(.stopped, timeNanoseconds: time),
         ] {
             messages.append(("agent-status", String(decoding: bytes, as: UTF8.self)))

@@ -33,6 +33,9 @@ package struct Agent: Sendable {
             AgentStatus(
                 agent: plan.agent, version: AgentVersion.text, boot: 0,
                 startedAtNanoseconds: startedAt, clock: wallClock.state, pipelines: []))
+        if let updates = plan.updates {
+            status.update { $0.requiresSignatures = updates.configuration.signature == .required }
+        }
         let events = NoticeBox<OutboxEvent>()
         // What stands in the way of a start is said, too.
         var isStarted = false
@@ -40,17 +43,26 @@ package struct Agent: Sendable {
         let outbox = try makeOutbox(status: status, events: events)
         let saver = try StateSaver(
             interval: plan.configuration.restart.saveInterval, logger: logger)
-        let hosts = try start(outbox, saver: saver, status: status, wallClock: wallClock)
+        let updates = try plan.updates.map { updates throws(AgentError) in
+            try UpdateHost(plan, updates, outbox: outbox, wallClock: wallClock, logger: logger)
+        }
+        let hosts = try start(
+            outbox, saver: saver, updates: updates, status: status, wallClock: wallClock)
         saver.start(hosts.map(\.state))
         let monitor = Monitor(
             hosts: hosts, outbox: outbox, events: events, lane: try makeLane(outbox), plan: plan,
             wallClock: wallClock, log: log, notifier: notifier,
             logger: logger, locksMemory: plan.configuration.agent.lockMemory)
         // The last one ends first: the monitor logs what the others say at their end.
-        let services: [any Service] = [
-            monitor, OutboxHost(outbox: outbox, logger: logger),
-            PipelineHosts(hosts: hosts, saver: saver, notifier: notifier),
-        ]
+        let updateService = try updates?.start(hosts) { pipeline, version in
+            status.update { $0.show(version, of: pipeline) }
+            outbox.setBirth(birth(status))
+        }
+        let services: [any Service] =
+            [
+                monitor, OutboxHost(outbox: outbox, logger: logger),
+                PipelineHosts(hosts: hosts, saver: saver, notifier: notifier),
+            ] + (updateService.map { [$0] } ?? [])
         let group = ServiceGroup(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint],
             logger: quiet(logger))
@@ -71,14 +83,15 @@ package struct Agent: Sendable {
     ///
     /// - Throws: `AgentError`; what was started has ended again.
     private func start(
-        _ outbox: OutboxService, saver: StateSaver, status: StatusBox, wallClock: WallClock
+        _ outbox: OutboxService, saver: StateSaver, updates: UpdateHost?, status: StatusBox,
+        wallClock: WallClock
     ) throws(AgentError) -> [PipelineHost] {
         var hosts: [PipelineHost] = []
         do throws(AgentError) {
             for pipeline in plan.pipelines {
                 hosts.append(
                     try PipelineHost(
-                        pipeline, agent: plan.configuration.agent,
+                        updates?.choose(pipeline) ?? pipeline, agent: plan.configuration.agent,
                         restart: plan.configuration.restart, outbox: outbox, saver: saver,
                         wallClock: wallClock, logger: logger))
             }

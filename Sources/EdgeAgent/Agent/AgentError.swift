@@ -13,6 +13,9 @@ package enum AgentError: Error, CustomStringConvertible {
     case thread(name: String, errorNumber: Int32)
     /// `check` could not connect.
     case broker(name: String, endpoint: String, MQTTError)
+    /// The model store, its state or its lock.
+    case updates(BundleError)
+    case updateKey(path: String, SigningKey.KeyError)
     /// The configuration does not fit the bundles.
     case configuration([ConfigurationDiagnostic])
     /// What the configuration and the bundle say does not go together.
@@ -28,8 +31,8 @@ package enum AgentError: Error, CustomStringConvertible {
         case .stateDirectory: .state
         case .outbox(.inUse): .inUse
         case .outbox(.system), .thread: .system
-        case .outbox: .state
-        case .secrets, .topic, .configuration, .mismatch: .configuration
+        case .outbox, .updates: .state
+        case .secrets, .updateKey, .topic, .configuration, .mismatch: .configuration
         case .broker: .unavailable
         case .bundle, .pipeline: .data
         }
@@ -43,6 +46,10 @@ package enum AgentError: Error, CustomStringConvertible {
             "outbox.path: another agent has \(path) open: give each its own agent.stateDirectory"
         case .outbox(let error): "outbox: \(error)"
         case .secrets(let error): "\(error)"
+        case .updates(.unwritable(let path, 11)):
+            "updates: another process has \(path): is a second agent running?"
+        case .updates(let error): "updates: \(error)"
+        case .updateKey(let path, let error): "updates.keys: \(path) \(error)"
         case .topic(let key, let text, let error): "\(key): '\(text)': \(error)"
         case .bundle(let pipeline, let error): "pipelines.\(pipeline).model: \(error)"
         case .pipeline(let name, let error): "pipelines.\(name): \(error)"

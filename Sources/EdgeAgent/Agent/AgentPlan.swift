@@ -26,6 +26,8 @@ package struct AgentPlan: Sendable {
     let outboxAlertTopic: TopicTemplate
     let outboxStateTopic: TopicTemplate
     let pipelines: [PipelinePlan]
+    /// nil: models stay what the configuration names.
+    let updates: UpdatesPlan?
     let passwords: [String: [UInt8]]
     /// What is doubtful but works.
     package let warnings: [ConfigurationDiagnostic]
@@ -52,6 +54,11 @@ package struct AgentPlan: Sendable {
             agent: agent, role: "uplink", password: secrets.passwords[uplinkBroker.name])
         statusTopic = try Self.constant(
             "status.topic", configuration.status.topic, bindings: ["agent": agent])
+        if let settings = configuration.updates {
+            updates = try UpdatesPlan(settings)
+        } else {
+            updates = nil
+        }
         outboxAlertTopic = try Self.template(
             "status.alertsTopic", configuration.status.alertsTopic, ["agent": agent],
             variables: [])

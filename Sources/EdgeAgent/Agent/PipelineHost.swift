@@ -15,6 +15,9 @@ final class PipelineHost: Sendable {
     let notices: NoticeBox<PipelineNotice>
     /// What the saver works on.
     let state: PipelineState
+    /// The way of new models to the pipeline.
+    let updated: UpdatedPipeline
+    let modelView: PipelineModel.View
     private let publishesLive: Bool
     private let thread: Mutex<PipelineThread>
 
@@ -58,6 +61,9 @@ final class PipelineHost: Sendable {
                 ])
             var settings = Self.settings(plan, agent: agent.id, boot: outbox.boot.number)
             settings.budgetAlert = budgetAlert
+            modelView = activated.model.view
+            updated = UpdatedPipeline(
+                settings: settings, control: control, wake: { lane.wakeProducer() })
             let pipeline = try Pipeline(
                 settings: settings, model: activated.model, lane: lane, wallClock: wallClock,
                 control: control)

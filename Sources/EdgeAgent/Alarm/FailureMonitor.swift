@@ -19,6 +19,9 @@ package struct FailureMonitor: Sendable, Equatable {
         self.clearAfter = clearAfter
     }
 
+    /// Another model works: failures of the one before do not count, a raised alert clears by its successes.
+    package mutating func startOver() { run = 0 }
+
     /// Takes one outcome.
     ///
     /// - Returns: `.raise`, `.clear` or `.none`.

@@ -38,7 +38,7 @@ package struct BudgetAlert: Sendable {
     package var recentMisses: Int { window.misses }
 
     private let policy: BudgetAlertPolicy
-    private let hasFallback: Bool
+    private var hasFallback: Bool
     private var window: MissWindow
     private var heldInARow = 0
     private var lastMiss: UInt64 = 0
@@ -50,6 +50,12 @@ package struct BudgetAlert: Sendable {
         self.hasFallback = hasFallback
         window = MissWindow(length: policy.ofEvaluations)
         fallbackNanoseconds = policy.fallbackNanoseconds
+    }
+
+    /// Another model works: whether there is a fallback beside it. Without one the model decides.
+    package mutating func setFallback(_ hasFallback: Bool, now: UInt64) {
+        self.hasFallback = hasFallback
+        if !hasFallback, phase == .fallback || phase == .trial { enter(.exceeded, now: now) }
     }
 
     /// What decides the next window.

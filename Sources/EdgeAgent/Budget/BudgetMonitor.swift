@@ -24,6 +24,12 @@ package struct BudgetMonitor: ~Copyable {
         self.alert = BudgetAlert(policy: alert, hasFallback: hasFallback)
     }
 
+    /// Another model works: whether its bundle declares a fallback rule.
+    package mutating func setFallback(_ hasFallback: Bool, now: UInt64) {
+        alert.setFallback(hasFallback, now: now)
+        usual = StageTimes()
+    }
+
     /// What is to decide the next window.
     package var decider: AlarmOrigin { alert.decider }
     /// Where the alert and the fallback stand.

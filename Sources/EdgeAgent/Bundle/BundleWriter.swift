@@ -24,6 +24,11 @@ package enum BundleWriter {
         try write(bytes, to: path, flags: O_TRUNC)
     }
 
+    /// Writes one new file and syncs it.
+    static func create(_ bytes: [UInt8], at path: String) throws(BundleError) {
+        try write(bytes, to: path)
+    }
+
     private static func write(
         _ bytes: [UInt8], to path: String, flags: Int32 = O_EXCL
     ) throws(BundleError) {
@@ -45,7 +50,8 @@ package enum BundleWriter {
         guard fsync(descriptor) == 0 else { throw .unwritable(path: path, errorNumber: errno) }
     }
 
-    private static func sync(_ directory: String) throws(BundleError) {
+    /// Makes names of files last: those that came, went or changed in this directory.
+    static func sync(_ directory: String) throws(BundleError) {
         let descriptor = unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .unwritable(path: directory, errorNumber: errno) }
         defer { close(descriptor) }

@@ -19,7 +19,14 @@ package struct ModelBundle: Sendable {
     /// - Parameter agentVersion: this agent's, for the bundle's minimum.
     /// - Throws: `BundleError`.
     package init(directory path: String, agentVersion: SemanticVersion) throws(BundleError) {
-        let files = try BundleFiles(directory: path)
+        try self.init(try BundleFiles(directory: path), agentVersion: agentVersion)
+    }
+
+    /// Reads a bundle from files that were read already: what was verified is what is used.
+    ///
+    /// - Throws: `BundleError`.
+    package init(_ files: BundleFiles, agentVersion: SemanticVersion) throws(BundleError) {
+        let path = files.path
         let manifestPath = "\(path)/bundle.json"
         manifest = try Self.document("bundle.json", files) { value throws(JSONError) in
             try BundleManifest(value)

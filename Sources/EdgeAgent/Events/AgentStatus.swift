@@ -38,6 +38,16 @@ package struct AgentStatus: Sendable {
     package var startedAtNanoseconds: Int64
     package var clock: ClockState
     package var pipelines: [Pipeline]
+    /// Whether new versions of models have to be signed; nil: there are no updates.
+    package var requiresSignatures: Bool?
+
+    /// Another version of a pipeline's model works.
+    mutating func show(_ version: ModelVersion, of pipeline: String) {
+        guard let index = pipelines.firstIndex(where: { $0.name == pipeline }) else { return }
+        pipelines[index].bundle = version.name
+        pipelines[index].version = version.version
+        pipelines[index].digest = version.digest.description
+    }
 
     package init(
         agent: String, version: String, boot: UInt64, startedAtNanoseconds: Int64,
@@ -78,6 +88,13 @@ package struct AgentStatus: Sendable {
             json.endObject()
         }
         json.endArray()
+        if let requiresSignatures {
+            json.key("updates")
+            json.beginObject()
+            json.key("signature")
+            json.string(requiresSignatures ? "required" : "off")
+            json.endObject()
+        }
         json.key("clock")
         json.string(clock.name)
         return Self.end(&json)

@@ -3,6 +3,10 @@
 ///
 /// - Thread: immutable; any.
 package final class EventModel: Sendable {
+    /// The SemVer of the bundle.
+    package let version: String
+    /// `sha256:…` of the bundle.
+    package let digest: String
     /// The model's object: name, version, digest.
     let model: [UInt8]
     /// Tell the bundle, and this version of it, from others.
@@ -24,6 +28,8 @@ package final class EventModel: Sendable {
     package init(
         name: String, version: String, digest: String, labels: [String], channels: [String]
     ) {
+        self.version = version
+        self.digest = digest
         nameHash = StateHash.of(name)
         digestHash = StateHash.of(digest)
         var writer = JSONWriter(growingTo: .max)

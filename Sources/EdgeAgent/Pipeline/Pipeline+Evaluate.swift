@@ -60,6 +60,7 @@ extension Pipeline {
                 score = scored
                 observation = model.alarmRule.observe(scored.value)
             }
+            noteForUpdate(due, observation == nil ? nil : model.isAlarming(score), clock, decision)
         }
         let instant = AlarmInstant(
             monotonicNanoseconds: start, wallNanoseconds: turnWallNanoseconds)

@@ -44,6 +44,9 @@ package final class Pipeline {
     /// The keys of assets with a raised alarm, kept beyond their eviction from the bank.
     let raisedKeys: RaisedKeys
     var failures = FailureMonitor()
+    /// A new version that is watched before it decides.
+    var shadow: ShadowModel?
+    var watched: WatchedWindow?
     var evaluations: UInt64 = 0
 
     // MARK: Publishing
@@ -61,7 +64,7 @@ package final class Pipeline {
     var state: PipelineState?
     /// Of the bundle's name, and of its digest with the alarm rule.
     let nameHash: UInt64
-    let modelHash: UInt64
+    var modelHash: UInt64
     /// The last alarm state that was given to the outbox, and when.
     var keptAlarm = (sequence: UInt64(0), atNanoseconds: UInt64(0))
     var retiredAlarms: [RetiredAlarm] = []
@@ -79,7 +82,7 @@ package final class Pipeline {
     /// Since when there has been no room for more live records; see `mustAwaitAcknowledgements`.
     private var windowFullSince: UInt64?
     /// What the records of a turn may take in the lane, topics included.
-    let roomBytes: Int
+    var roomBytes: Int
 
     /// Allocates all that the pipeline needs.
     ///
@@ -145,8 +148,7 @@ package final class Pipeline {
             identity: EventIdentity(agent: settings.agent, boot: settings.boot),
             maximumSubjectBytes: settings.name.utf8.count + 256)
         unsafe topicBuffer = .allocate(byteCount: TopicFilter.maximumBytes + 1, alignment: 8)
-        // One evaluation's records: an alert, its state, a prediction, the agent's own, and what is kept of them.
-        roomBytes = 5 * (events.capacityBytes + TopicKey.maximumBytes + 1024)
+        roomBytes = Self.roomBytes(events.capacityBytes)
         nameHash = model.eventModel.nameHash
         modelHash = model.modelHash
         self.model = model
@@ -211,6 +213,7 @@ package final class Pipeline {
         if mayRead { noteReadable(since: before, now: now) }
         turnWallNanoseconds = WallClock.nanoseconds
         if !poll.readiness(at: wakeIndex).isEmpty { lane.drainWake() }
+        takeModels(now: now)
 
         alertSession?.service(poll, nowNanoseconds: now)
         if mayRead {
@@ -229,6 +232,7 @@ package final class Pipeline {
         lane.wantsWake = holdsReadings || !lane.isClear || !hasRoom
         sensors.holdsWrites = holdsReadings
         sensors.flush()
+        runShadow()
     }
 
     private func noteReadable(since before: UInt64, now: UInt64) {

@@ -6,6 +6,8 @@ internal import Synchronization
 /// - Thread: any asks; the pipeline's looks once a turn.
 package final class PipelineControl: Sendable {
     private let stopRequested = Atomic<Bool>(false)
+    /// The way of new models to the thread.
+    package let models = ModelExchange()
 
     /// How much longer each invocation of the model takes; for tests, which need a model that becomes slow.
     /// - Units: nanoseconds.

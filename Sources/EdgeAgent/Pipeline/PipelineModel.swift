@@ -45,6 +45,21 @@ package final class PipelineModel {
     package let alarmRule: AlarmRule
     package let fallback: FallbackRule?
     package let eventModel: EventModel
+    /// What it did since it decides.
+    package let tally = ModelTally()
+
+    /// What other threads may look at while the pipeline has the model.
+    package var view: View {
+        View(
+            channels: channels, window: window, digest: eventModel.digest, tally: tally)
+    }
+
+    package struct View: Sendable {
+        package let channels: [ChannelDescription]
+        package let window: WindowDescription
+        package let digest: String
+        package let tally: ModelTally
+    }
 
     /// The output that is read: of a classifier the probabilities, not the label.
     private let outputIndex: Int

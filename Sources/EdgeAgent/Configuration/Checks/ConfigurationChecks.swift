@@ -21,6 +21,7 @@ struct ConfigurationChecks {
         for (index, pipeline) in configuration.pipelines.enumerated() {
             check(pipeline, at: "pipelines[\(index)]")
         }
+        checkUpdates()
         checkNames()
         checkOutgoingTopics()
     }

@@ -16,6 +16,10 @@ extension Configuration: ConfigurationSection {
         .section("outbox", \.outbox, "How decided alerts are kept until a broker has them"),
         .section("restart", \.restart, "What a restart of the agent takes up"),
         .section("status", \.status, "The agent's own topics"),
+        .optionalSection(
+            "updates", \.updates,
+            "New versions of models: where they may come from, what they must show",
+            defaultText: "no updates: models stay what the pipelines name"),
         .sectionList(
             "pipelines", \.pipelines, "What is watched: topics in, one model, alerts out",
             keyedBy: "name", isRequired: true, maximumCount: 64),

@@ -15,6 +15,8 @@ package struct Configuration: Sendable, Equatable {
     package var outbox = OutboxSettings()
     package var restart = RestartConfiguration()
     package var status = StatusConfiguration()
+    /// nil: models stay what the configuration names.
+    package var updates: UpdatesConfiguration?
     /// In the order of the files; at least one, each name once.
     package var pipelines: [PipelineConfiguration] = []
 

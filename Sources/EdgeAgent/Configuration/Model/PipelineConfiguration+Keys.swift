@@ -49,6 +49,7 @@ extension PipelineConfiguration: NamedConfigurationSection {
         .section("state", \.state, "Retained messages: how each alarm stands"),
         .section("predictions", \.predictions, "Every score"),
         .section("scheduling", \.scheduling, "Real-time scheduling of the pipeline's thread"),
+        .section("update", \.update, "New versions of the model; needs updates"),
     ])
 }
 

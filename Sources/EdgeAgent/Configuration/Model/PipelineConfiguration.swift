@@ -25,6 +25,7 @@ package struct PipelineConfiguration: Sendable, Equatable {
     package var state = StateConfiguration()
     package var predictions = PredictionsConfiguration()
     package var scheduling = SchedulingConfiguration()
+    package var update = PipelineUpdateConfiguration()
 
     package init() {}
 

@@ -1,0 +1,90 @@
+internal import Glibc
+
+/// The append-only log of what became of models: one JSON object a line, synced line by line.
+///
+/// Half a line at its end is what a power cut left; the next one starts on a line of its own.
+/// - Thread: one at a time; who holds the `UpdateLock`.
+package struct UpdateAudit: Sendable {
+    /// Beyond it the file is put aside as `.1`, once: two files bound the disk.
+    static let maximumBytes = 4 << 20
+    package let path: String
+
+    package init(path: String) { self.path = path }
+
+    /// Appends one line. Blocks on the disk.
+    ///
+    /// - Throws: `.unwritable`.
+    package func append(
+        _ record: UpdateRecord, pipeline: String, timeNanoseconds: Int64, clock: ClockState
+    ) throws(BundleError) {
+        var json = JSONWriter(growingTo: 1 << 20)
+        json.beginObject()
+        json.key("time")
+        json.timestamp(nanosecondsSince1970: timeNanoseconds)
+        json.key("clock")
+        json.string(clock.name)
+        json.key("pipeline")
+        json.string(pipeline)
+        json.key("what")
+        json.string(record.kind.rawValue)
+        json.key("who")
+        json.string(record.actor)
+        Self.write(record.version, &json)
+        json.key("reason")
+        if let code = record.code { json.string(code) } else { json.null() }
+        json.key("detail")
+        if let detail = record.detail { json.string(detail) } else { json.null() }
+        json.endObject()
+        _ = json.finish()
+        try append(json.copyBytes() + [0x0A])
+    }
+
+    static func write(_ version: ModelVersion?, _ json: inout JSONWriter) {
+        json.key("model")
+        guard let version else { return json.null() }
+        json.beginObject()
+        json.key("name")
+        json.string(version.name)
+        json.key("version")
+        json.string(version.version)
+        json.key("release")
+        json.integer(version.release)
+        json.key("digest")
+        json.string(version.digest.description)
+        json.key("origin")
+        json.string(version.origin)
+        json.endObject()
+    }
+
+    /// The last lines, oldest first; nothing where there is no log. Blocks on the disk.
+    package func lines(last count: Int) -> [String] {
+        guard
+            let bytes = try? BundleFiles.read(
+                path: path, maximumBytes: Self.maximumBytes + (1 << 20))
+        else { return [] }
+        return bytes.split(separator: 0x0A).suffix(count).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+    }
+
+    private func append(_ line: [UInt8]) throws(BundleError) {
+        var status = stat()
+        if unsafe stat(path, &status) == 0, status.st_size > Self.maximumBytes {
+            _ = unsafe rename(path, "\(path).1")
+        }
+        let descriptor = unsafe open(
+            path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o640)
+        guard descriptor >= 0 else { throw .unwritable(path: path, errorNumber: errno) }
+        defer { close(descriptor) }
+        var bytes = line
+        var last: UInt8 = 0x0A
+        let end = lseek(descriptor, 0, SEEK_END)
+        if end > 0, unsafe pread(descriptor, &last, 1, end - 1) == 1, last != 0x0A {
+            bytes.insert(0x0A, at: 0)
+        }
+        // One write of one line: O_APPEND keeps it whole.
+        guard unsafe Glibc.write(descriptor, bytes, bytes.count) == bytes.count,
+            fsync(descriptor) == 0
+        else { throw .unwritable(path: path, errorNumber: errno) }
+    }
+}
