@@ -1,3 +1,4 @@
+internal import CLinuxShims
 internal import Glibc
 
 /// The socket on which the running agent takes commands, in its state directory: who may write there may command.

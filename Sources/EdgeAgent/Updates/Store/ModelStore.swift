@@ -1,3 +1,4 @@
+internal import CLinuxShims
 internal import Glibc
 
 /// The bundles that were verified here: `models/<name>/<digest>/`, never changed once they are there.
