@@ -99,17 +99,20 @@ struct RegistryProcessTests {
             try child.waitForExit()
         }
         let kept = size()
-        let carried = relay.carriedBytes
+        // A way of its own: the first may still carry what the ended processes had asked for.
+        let last = try TestRelay(to: server.port)
         let control = DownloadControl()
-        try RegistryProcess(configuration, executable: try TestAgent.executable()).download(
-            model, into: partial, control: control)
+        try RegistryProcess(
+            RegistryTesting.configuration(.oci, "http://127.0.0.1:\(last.port)"),
+            executable: try TestAgent.executable()
+        ).download(model, into: partial, control: control)
         #expect(
             try RegistryTesting.contents(of: partial.path) == RegistryTesting.contents(of: bundle))
         let total = Int(try #require(model.totalBytes))
         let others = total - 6_000_000
         #expect(Int(control.transferredBytes) <= 6_000_000 - kept + others)
         // The heads come on top.
-        #expect(relay.carriedBytes - carried < 6_000_000 - kept + others + 20_000)
+        #expect(last.carriedBytes < 6_000_000 - kept + others + 20_000)
     }
 
     @Test("Started by hand it says who starts it")

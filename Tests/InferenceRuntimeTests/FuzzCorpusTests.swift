@@ -3,7 +3,7 @@ import InferenceRuntime
 import Testing
 
 /// What the fuzzer starts from, and what it has found: each input is refused or runs.
-@Suite("Fuzz corpus", .timeLimit(.minutes(1)))
+@Suite("Fuzz corpus", .timeLimit(.minutes(5)))
 struct FuzzCorpusTests {
     /// Tests/Fuzz/Corpus.
     static let inputs: [URL] = {
