@@ -62,10 +62,11 @@ def audit(consumer, faults, outages):
                     raised_by = None
     result.check(whole, "every clear and escalation names a raise that arrived before it")
 
-    # An event takes two numbers of the agent's sequence, its own and that of the retained state beside it (which may be
-    # replaced by a newer one before it is sent). So the numbers of what was received have no gap from first to last.
+    # An event takes three numbers of the agent's sequence: its own, that of the retained state beside it (which may be
+    # replaced by a newer one before it is sent), and that of the alarm as it is kept on the box for a restart. So the
+    # numbers of what was received have no gap from first to last.
     got = {number(event["id"]) for _, event in consumer.alerts}
-    got |= {(boot, sequence + 1) for boot, sequence in got}
+    got |= {(boot, sequence + beside) for boot, sequence in got for beside in (1, 2)}
     gaps = 0
     for boot in {boot for boot, _ in got}:
         sequences = sorted(sequence for b, sequence in got if b == boot)
