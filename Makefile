@@ -72,7 +72,7 @@ bench-skab: packages-demo build ## Detection on real sensor data
 
 install: build install-files ## Install below DESTDIR and PREFIX (/usr)
 
-# What is built already; the manual and the completions come from the command itself.
+# What is built already; the manual and the completions come from the command itself. A completion is read, not run: no #! line.
 install-files: BUILT = $(shell $(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent
 install-files:
 	install -D -m 0755 -s "$(BUILT)" "$(DESTDIR)$(PREFIX)/bin/edge-agent"
@@ -83,7 +83,7 @@ install-files:
 	[ -e "$(DESTDIR)/etc/edge-agent/edge-agent.yaml" ] || install -D -m 0644 config/edge-agent.yaml "$(DESTDIR)/etc/edge-agent/edge-agent.yaml"
 	install -d "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/bash-completion/completions" \
 	  "$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions" "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d"
-	"$(BUILT)" --generate-completion-script bash > "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/edge-agent"
+	"$(BUILT)" --generate-completion-script bash | sed 1d > "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/edge-agent"
 	"$(BUILT)" --generate-completion-script zsh > "$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_edge-agent"
 	"$(BUILT)" --generate-completion-script fish > "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/edge-agent.fish"
 	$(SWIFT) build --product generate-manual
