@@ -128,36 +128,22 @@ extension ProtobufReader {
         _ file: ModelBytes, in message: Range<Int>, field number: Int,
         _ body: (Int) throws(ModelError) -> Void
     ) throws(ModelError) {
-        var reader = ProtobufReader(file, message)
-        while let field = try reader.next() {
-            guard field.number == number else { continue }
-            if case .bytes(let range) = field.value {
-                var packed = ProtobufReader(file, range)
-                while packed.position < packed.end {
-                    try body(Int(Int64(bitPattern: try packed.varint())))
-                }
-            } else {
-                try body(try field.integer())
-            }
+        try forEach(file, in: message, field: number) { reader throws(ModelError) in
+            try body(Int(Int64(bitPattern: try reader.varint())))
+        } alone: { field throws(ModelError) in
+            try body(try field.integer())
         }
     }
 
-    /// Calls `body` with the bits of each value of a repeated float field.
+    /// Calls `body` for each value of a repeated float field.
     static func forEachFloat(
         _ file: ModelBytes, in message: Range<Int>, field number: Int,
         _ body: (Float) throws(ModelError) -> Void
     ) throws(ModelError) {
-        var reader = ProtobufReader(file, message)
-        while let field = try reader.next() {
-            guard field.number == number else { continue }
-            if case .bytes(let range) = field.value {
-                var packed = ProtobufReader(file, range)
-                while packed.position < packed.end {
-                    try body(Float(bitPattern: try packed.fixed(UInt32.self)))
-                }
-            } else {
-                try body(try field.float())
-            }
+        try forEach(file, in: message, field: number) { reader throws(ModelError) in
+            try body(Float(bitPattern: try reader.fixed(UInt32.self)))
+        } alone: { field throws(ModelError) in
+            try body(try field.float())
         }
     }
 
@@ -166,17 +152,28 @@ extension ProtobufReader {
         _ file: ModelBytes, in message: Range<Int>, field number: Int,
         _ body: (Double) throws(ModelError) -> Void
     ) throws(ModelError) {
+        try forEach(file, in: message, field: number) { reader throws(ModelError) in
+            try body(Double(bitPattern: try reader.fixed(UInt64.self)))
+        } alone: { field throws(ModelError) in
+            guard case .fixed64(let bits) = field.value else { throw field.wrongType }
+            try body(Double(bitPattern: bits))
+        }
+    }
+
+    /// Reads each value where it stands: `packed` the next of several in one field, `alone` a field's only one.
+    private static func forEach(
+        _ file: ModelBytes, in message: Range<Int>, field number: Int,
+        packed: (inout ProtobufReader) throws(ModelError) -> Void,
+        alone: (ProtobufField) throws(ModelError) -> Void
+    ) throws(ModelError) {
         var reader = ProtobufReader(file, message)
         while let field = try reader.next() {
             guard field.number == number else { continue }
-            switch field.value {
-            case .bytes(let range):
-                var packed = ProtobufReader(file, range)
-                while packed.position < packed.end {
-                    try body(Double(bitPattern: try packed.fixed(UInt64.self)))
-                }
-            case .fixed64(let bits): try body(Double(bitPattern: bits))
-            default: throw field.wrongType
+            if case .bytes(let range) = field.value {
+                var values = ProtobufReader(file, range)
+                while values.position < values.end { try packed(&values) }
+            } else {
+                try alone(field)
             }
         }
     }
