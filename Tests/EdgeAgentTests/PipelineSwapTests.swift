@@ -43,6 +43,19 @@ struct PipelineSwapTests {
         init(_ model: PipelineModel) { self.model = model }
     }
 
+    private func makeOutbox(
+        _ broker: TestBroker, _ directory: TemporaryDirectory
+    ) throws -> OutboxService {
+        let port = broker.port
+        return try OutboxService(
+            configuration: OutboxConfiguration(path: directory.file("outbox.sqlite")),
+            uplink: { _ in
+                OutboxUplink(
+                    endpoint: MQTTEndpoint(
+                        host: "localhost", port: port, clientIdentifier: "uplink"))
+            }, onEvent: { _ in })
+    }
+
     @Test(
         "Fifty swaps under load: each reading is decided once, by one of the models; all old ones are freed"
     )
@@ -50,13 +63,7 @@ struct PipelineSwapTests {
         let broker = try TestBroker()
         let directory = try TemporaryDirectory()
         let next = try TestBundle.make(directory.file("next"))
-        let outbox = try OutboxService(
-            configuration: OutboxConfiguration(path: directory.file("outbox.sqlite")),
-            uplink: { _ in
-                OutboxUplink(
-                    endpoint: MQTTEndpoint(
-                        host: "localhost", port: broker.port, clientIdentifier: "uplink"))
-            }, onEvent: { _ in })
+        let outbox = try makeOutbox(broker, directory)
         let lane = try outbox.makeLane(name: "level")
         let settings = try settings(broker)
         let control = PipelineControl()
@@ -137,13 +144,7 @@ struct PipelineSwapTests {
         let broker = try TestBroker()
         let directory = try TemporaryDirectory()
         let next = try TestBundle.make(directory.file("next"))
-        let outbox = try OutboxService(
-            configuration: OutboxConfiguration(path: directory.file("outbox.sqlite")),
-            uplink: { _ in
-                OutboxUplink(
-                    endpoint: MQTTEndpoint(
-                        host: "localhost", port: broker.port, clientIdentifier: "uplink"))
-            }, onEvent: { _ in })
+        let outbox = try makeOutbox(broker, directory)
         let lane = try outbox.makeLane(name: "level")
         var settings = try settings(broker)
         settings.onOverrun = .coalesce

@@ -42,18 +42,7 @@ package struct UpdateAudit: Sendable {
     static func write(_ version: ModelVersion?, _ json: inout JSONWriter) {
         json.key("model")
         guard let version else { return json.null() }
-        json.beginObject()
-        json.key("name")
-        json.string(version.name)
-        json.key("version")
-        json.string(version.version)
-        json.key("release")
-        json.integer(version.release)
-        json.key("digest")
-        json.string(version.digest.description)
-        json.key("origin")
-        json.string(version.origin)
-        json.endObject()
+        version.write(&json, digest: version.digest.description)
     }
 
     /// The last lines, oldest first; nothing where there is no log. Blocks on the disk.

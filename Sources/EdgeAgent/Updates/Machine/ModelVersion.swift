@@ -39,3 +39,23 @@ package enum ModelChoice: Sendable, Hashable {
         return version
     }
 }
+
+extension ModelVersion {
+    /// Writes the version as an object.
+    ///
+    /// - Parameter digest: its digest as the reader wants it, with or without the algorithm's name.
+    func write(_ json: inout JSONWriter, digest: String) {
+        json.beginObject()
+        json.key("name")
+        json.string(name)
+        json.key("version")
+        json.string(version)
+        json.key("release")
+        json.integer(release)
+        json.key("digest")
+        json.string(digest)
+        json.key("origin")
+        json.string(origin)
+        json.endObject()
+    }
+}

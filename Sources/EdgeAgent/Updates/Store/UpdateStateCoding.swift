@@ -67,18 +67,7 @@ enum UpdateStateCoding {
     }
 
     private static func write(_ version: ModelVersion, _ json: inout JSONWriter) {
-        json.beginObject()
-        json.key("name")
-        json.string(version.name)
-        json.key("version")
-        json.string(version.version)
-        json.key("release")
-        json.integer(version.release)
-        json.key("digest")
-        json.string(version.digest.hexadecimal)
-        json.key("origin")
-        json.string(version.origin)
-        json.endObject()
+        version.write(&json, digest: version.digest.hexadecimal)
     }
 
     private static func write(_ candidate: UpdateState.Candidate, _ json: inout JSONWriter) {
