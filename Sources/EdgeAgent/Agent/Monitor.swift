@@ -16,6 +16,8 @@ struct Monitor: Service {
     let plan: AgentPlan
     let wallClock: WallClock
     let log: NoticeLog
+    /// Where the log ends up, to say what was left out of it.
+    let handler: StderrLogHandler
     let notifier: SystemdNotifier
     let logger: Logger
     let locksMemory: Bool
@@ -34,6 +36,7 @@ struct Monitor: Service {
             while !Task.isCancelled, !Task.isShuttingDownGracefully {
                 writeNotices(&dropped)
                 reporter.report(now: MonotonicClock.nanoseconds)
+                handler.writeSummaries()
                 if ticks % 5 == 0 { wallClock.refresh() }
                 ticks += 1
                 if !isReady {
