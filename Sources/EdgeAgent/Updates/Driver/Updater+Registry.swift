@@ -89,7 +89,7 @@ extension Updater {
 
     private static func failure(_ error: RegistryError) -> UpdateEvent {
         .registryFailed(
-            message: "\(error)", isTransient: error.isTransient,
+            message: "\(error); \(error.advice)", isTransient: error.isTransient,
             retryAfterSeconds: error.retryAfter.map { Int(clamping: $0.components.seconds) },
             random: Double.random(in: 0..<1))
     }
