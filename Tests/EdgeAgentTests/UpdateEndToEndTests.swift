@@ -84,6 +84,19 @@ struct UpdateEndToEndTests {
         try agent.stop()
     }
 
+    @Test("A state directory of 200 characters has its socket, too")
+    func longPath() throws {
+        let broker = try TestBroker()
+        let signer = try TestSigner()
+        let yaml = TestAgent.yaml(broker, top: Self.updates(signer)).replacingOccurrences(
+            of: "$STATE", with: "$STATE" + String(repeating: "x", count: 200))
+        let agent = try TestAgent(yaml)
+        #expect(try model(agent, "hold").joined().contains("held"))
+        // The agent that runs has obeyed, not the command without it.
+        #expect(try model(agent, "hold", "--off") == ["updates go on"])
+        try agent.stop()
+    }
+
     @Test("An unsigned bundle is refused, and the reason is said in the event and the audit log")
     func unsigned() throws {
         let broker = try TestBroker()

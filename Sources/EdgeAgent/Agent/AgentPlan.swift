@@ -28,6 +28,8 @@ package struct AgentPlan: Sendable {
     let pipelines: [PipelinePlan]
     /// nil: models stay what the configuration names.
     let updates: UpdatesPlan?
+    /// Commands over MQTT; nil: off.
+    let commands: (settings: UpdateCommandGate.Settings, endpoint: MQTTEndpoint)?
     let passwords: [String: [UInt8]]
     /// What is doubtful but works.
     package let warnings: [ConfigurationDiagnostic]
@@ -59,6 +61,7 @@ package struct AgentPlan: Sendable {
         } else {
             updates = nil
         }
+        commands = try Self.commands(configuration, passwords: secrets.passwords)
         outboxAlertTopic = try Self.template(
             "status.alertsTopic", configuration.status.alertsTopic, ["agent": agent],
             variables: [])
@@ -79,6 +82,26 @@ package struct AgentPlan: Sendable {
         }
         warnings = diagnostics
         self.pipelines = pipelines
+    }
+
+    private static func commands(
+        _ configuration: Configuration, passwords: [String: [UInt8]]
+    ) throws(AgentError) -> (settings: UpdateCommandGate.Settings, endpoint: MQTTEndpoint)? {
+        guard let commands = configuration.updates?.commands,
+            let broker = configuration.commandBroker
+        else { return nil }
+        let agent = configuration.agent.id
+        do throws(TopicError) {
+            let settings = UpdateCommandGate.Settings(
+                agent: agent, allowed: Set(commands.allowed),
+                responses: try commands.responseFilter(agent: agent),
+                maximumPerMinute: commands.maximumPerMinute)
+            let endpoint = broker.endpoint(
+                agent: agent, role: "commands", password: passwords[broker.name])
+            return (settings, UpdateCommands.endpoint(endpoint))
+        } catch {
+            throw .topic(key: "updates.commands.responses", text: commands.responses, error)
+        }
     }
 
     private static func plan(

@@ -114,11 +114,12 @@ final class UpdateHost {
         do throws(BundleError) {
             let signal = try makeSignal()
             let socket = try UpdateSocket.listen(paths.socket)
+            let commands = try makeCommands()
             let publisher = publisher
             // Proof: from here on only that thread touches the updaters, and this object through their closures.
             nonisolated(unsafe) let work = UpdateThread.Work(
-                updaters: updaters, lock: lock, socket: socket, signal: signal,
-                onChange: onChange,
+                updaters: updaters, lock: lock, socket: socket, commands: commands,
+                signal: signal, onChange: onChange,
                 onEnd: { [self] in
                     publisher.flush()
                     updaters = []
@@ -131,6 +132,16 @@ final class UpdateHost {
             return UpdateService(thread)
         } catch {
             throw .updates(error)
+        }
+    }
+
+    private func makeCommands() throws(BundleError) -> UpdateCommands? {
+        guard let commands = plan.commands else { return nil }
+        do throws(MQTTError) {
+            return try UpdateCommands(
+                commands.settings, endpoint: commands.endpoint, logger: logger)
+        } catch {
+            throw .unwritable(path: "updates.commands", errorNumber: 24)
         }
     }
 

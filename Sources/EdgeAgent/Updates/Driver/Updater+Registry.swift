@@ -25,7 +25,11 @@ extension Updater {
 
     private var partial: PartialDownload { box.store.partialDownload(of: settings.pipeline) }
 
-    private func write(_ record: UpdateRecord) {
+    /// The last lines of the audit log. Blocks on the disk.
+    func auditLines(last count: Int) -> [String] { box.audit.lines(last: count) }
+
+    /// Writes a line of the audit log, and reports it. Blocks on the disk.
+    func write(_ record: UpdateRecord) {
         let now = box.clock()
         do throws(BundleError) {
             try box.audit.append(

@@ -62,6 +62,8 @@ package struct UpdateRecord: Sendable, Equatable {
     package enum Kind: String, Sendable, CaseIterable {
         case resolved, downloaded, verified, staged, selfTested, shadowStarted, trialStarted
         case committed, refused, rolledBack, pinned, unpinned, held, released, failed, waiting
+        /// What somebody asked for, and what he was told.
+        case commanded
     }
 
     package var kind: Kind
