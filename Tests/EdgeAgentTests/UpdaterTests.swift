@@ -55,7 +55,7 @@ struct UpdaterTests {
     // MARK: Attacks
 
     /// A golden vector that this model never gives.
-    private static func spoilGolden(_ path: String) throws {
+    static func spoilGolden(_ path: String) throws {
         let url = URL(fileURLWithPath: "\(path)/golden.jsonl")
         let text = try String(contentsOf: url, encoding: .utf8)
         let line = try #require(text.split(separator: "\n").first)

@@ -22,9 +22,10 @@ package struct AgentPlan: Sendable {
     let agent: String
     let uplink: MQTTEndpoint
     let statusTopic: String
-    /// Of the agent's own alerts about the outbox.
-    let outboxAlertTopic: TopicTemplate
-    let outboxStateTopic: TopicTemplate
+    /// Of the events of the agent's own alerts.
+    let agentAlertTopic: String
+    /// Of the retained state of those about the outbox.
+    let outboxStateTopic: String
     let pipelines: [PipelinePlan]
     /// nil: models stay what the configuration names.
     let updates: UpdatesPlan?
@@ -62,12 +63,11 @@ package struct AgentPlan: Sendable {
             updates = nil
         }
         commands = try Self.commands(configuration, passwords: secrets.passwords)
-        outboxAlertTopic = try Self.template(
-            "status.alertsTopic", configuration.status.alertsTopic, ["agent": agent],
-            variables: [])
-        outboxStateTopic = try Self.template(
+        agentAlertTopic = try Self.constant(
+            "status.alertsTopic", configuration.status.alertsTopic, bindings: ["agent": agent])
+        outboxStateTopic = try Self.constant(
             "status.stateTopic", configuration.status.stateTopic,
-            ["agent": agent, "subject": OutboxReporter.subject], variables: [])
+            bindings: ["agent": agent, "subject": OutboxReporter.subject])
         var pipelines: [PipelinePlan] = []
         var diagnostics = loaded.warnings + secrets.warnings
         for (index, pipeline) in configuration.pipelines.enumerated() {
@@ -200,6 +200,14 @@ package struct AgentPlan: Sendable {
         } catch {
             throw .topic(key: key, text: text, error)
         }
+    }
+
+    /// Of the retained state of one of the agent's own alerts. No pipeline is called so: a name has no colon.
+    func stateTopic(of label: AgentAlertLabel, pipeline: String) -> String {
+        let subject = "\(pipeline):\(label.name)"
+        let topic = try? TopicTemplate(
+            configuration.status.stateTopic, bindings: ["agent": agent, "subject": subject])
+        return topic?.constantTopic ?? "\(outboxStateTopic):\(subject)"
     }
 
     private static func constant(

@@ -15,7 +15,7 @@ extension UpdatesConfiguration: ConfigurationSection {
             "apply", \.apply, .choice(["automatic": .automatic, "manual": .manual]),
             "Whether a verified version goes on by itself, or waits for `edge-agent model promote`"),
         .scalar(
-            "pollInterval", \.pollInterval, .duration(.seconds(10)...(.seconds(30 * 86_400))),
+            "pollInterval", \.pollInterval, .duration(.seconds(1)...(.seconds(30 * 86_400))),
             "How often a registry is asked, give or take a fifth"),
         .scalar(
             "maximumBackoff", \.maximumBackoff,
@@ -148,8 +148,8 @@ extension ScalarKind where Value == UpdateRequest.Verb {
     static var command: ScalarKind {
         choice([
             "pull": .pull, "stage": .stage, "promote": .promote, "rollback": .rollback,
-            "pin": .pin, "unpin": .unpin, "hold": .hold, "unhold": .unhold, "list": .list,
-            "history": .history,
+            "pin": .pin, "unpin": .unpin, "hold": .hold, "unhold": .unhold,
+            "acknowledge": .acknowledge, "list": .list, "history": .history,
         ])
     }
 }

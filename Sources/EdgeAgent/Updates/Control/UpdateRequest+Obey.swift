@@ -48,6 +48,7 @@ extension UpdateRequest {
         case .unpin: command = .unpin
         case .hold: command = .hold
         case .unhold: command = .unhold
+        case .acknowledge: command = .acknowledge
         case .pin:
             guard let (choice, digest) = chosen.choice(argument) else {
                 return refuse(

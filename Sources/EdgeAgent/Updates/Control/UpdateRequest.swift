@@ -3,7 +3,7 @@ package import SensorIO
 /// A command on its way to the agent that runs, as one line of JSON.
 package struct UpdateRequest: Sendable, Equatable {
     package enum Verb: String, Sendable, CaseIterable {
-        case pull, stage, promote, rollback, pin, unpin, hold, unhold
+        case pull, stage, promote, rollback, pin, unpin, hold, unhold, acknowledge
         case list, history
 
         /// Whether it is worth a line of the audit log, and must not be done twice.

@@ -19,6 +19,15 @@ extension Updater {
             box.store.collectGarbage(
                 keeping: machine.state.keptDigests.union(box.keptElsewhere()))
         case .record(let record): write(record)
+        case .raiseAlert(let label, let record):
+            guard let raised = box.alert(.raised(label, record)),
+                let index = machine.state.alerts.firstIndex(where: { $0.label == label })
+            else { return }
+            // Over a restart its end names the event that raised it.
+            machine.state.alerts[index] = raised
+            _ = write(isUrgent: true)
+        case .clearAlert(let raised, let reason, let version):
+            _ = box.alert(.cleared(raised, reason, version))
         case .reply: break
         }
     }
