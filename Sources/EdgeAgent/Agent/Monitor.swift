@@ -29,7 +29,7 @@ struct Monitor: Service {
         var lastWatchdog: UInt64 = 0
         var reporter = OutboxReporter(
             box: events, log: log, lane: lane, wallClock: wallClock, agent: plan.agent,
-            boot: outbox.boot.number, alertTopic: plan.outboxAlertTopic,
+            boot: outbox.boot.number, alertTopic: plan.agentAlertTopic,
             stateTopic: plan.outboxStateTopic)
         var dropped = hosts.map { _ in UInt64(0) }
         await withGracefulShutdownHandler {
