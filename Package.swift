@@ -71,6 +71,8 @@ let package = Package(
             name: "CSimdjson", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
         // libcurl is opened when it is needed, not linked.
         .target(name: "CCurl", cSettings: c),
+        // The same with libmicrohttpd.
+        .target(name: "CMicrohttpd", cSettings: c),
         .target(name: "CLinuxShims", cSettings: c),
         .target(name: "CInferenceKernels", cSettings: c),
         // Opens ONNX Runtime at run time; links to nothing.
@@ -86,7 +88,8 @@ let package = Package(
         .target(
             name: "EdgeAgent",
             dependencies: [
-                "InferenceRuntime", "SensorIO", "CYAML", "CCrypto", "CCurl", "CLinuxShims",
+                "InferenceRuntime", "SensorIO", "CYAML", "CCrypto", "CCurl", "CMicrohttpd",
+                "CLinuxShims",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
