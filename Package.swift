@@ -72,6 +72,10 @@ let package = Package(
         // libcurl is opened when it is needed, not linked.
         .target(name: "CCurl", cSettings: c),
         .target(name: "CLinuxShims", cSettings: c),
+        // The files of the status page as bytes of the executable; clang takes them in as they stand in the tree.
+        .target(
+            name: "CStatusPage", exclude: ["Files"],
+            cSettings: c + [.disableWarning("c23-extensions")]),
         .target(name: "CInferenceKernels", cSettings: c),
         // Opens ONNX Runtime at run time; links to nothing.
         .target(name: "COnnxRuntime", cSettings: c),
@@ -87,6 +91,7 @@ let package = Package(
             name: "EdgeAgent",
             dependencies: [
                 "InferenceRuntime", "SensorIO", "CYAML", "CCrypto", "CCurl", "CLinuxShims",
+                "CStatusPage",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
