@@ -58,11 +58,15 @@ package struct Agent: Sendable {
             status.update { $0.show(version, of: pipeline) }
             outbox.setBirth(birth(status))
         }
+        let httpMetrics = HTTPMetrics()
+        let http = try plan.http.map { http throws(AgentError) in
+            try HTTPService(http, routes: [], metrics: httpMetrics, logger: logger)
+        }
         let services: [any Service] =
             [
                 monitor, OutboxHost(outbox: outbox, logger: logger),
                 PipelineHosts(hosts: hosts, saver: saver, notifier: notifier),
-            ] + (updateService.map { [$0] } ?? [])
+            ] + (updateService.map { [$0] } ?? []) + (http.map { [$0] } ?? [])
         let group = ServiceGroup(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint],
             logger: quiet(logger))

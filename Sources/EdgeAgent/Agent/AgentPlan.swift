@@ -29,6 +29,8 @@ package struct AgentPlan: Sendable {
     /// nil: models stay what the configuration names.
     let updates: UpdatesPlan?
     let passwords: [String: [UInt8]]
+    /// nil: no HTTP.
+    let http: HTTPPlan?
     /// What is doubtful but works.
     package let warnings: [ConfigurationDiagnostic]
 
@@ -43,6 +45,7 @@ package struct AgentPlan: Sendable {
         let secrets: (passwords: [String: [UInt8]], warnings: [ConfigurationDiagnostic])
         do throws(ConfigurationError) {
             secrets = try loaded.readPasswords()
+            http = try HTTPPlan(loaded)
         } catch {
             throw .secrets(error)
         }
@@ -66,7 +69,7 @@ package struct AgentPlan: Sendable {
             "status.stateTopic", configuration.status.stateTopic,
             ["agent": agent, "subject": OutboxReporter.subject], variables: [])
         var pipelines: [PipelinePlan] = []
-        var diagnostics = loaded.warnings + secrets.warnings
+        var diagnostics = loaded.warnings + secrets.warnings + (http?.warnings ?? [])
         for (index, pipeline) in configuration.pipelines.enumerated() {
             let plan = try Self.plan(
                 pipeline, configuration, uplinkBroker: uplinkBroker, agent: agent,
