@@ -84,7 +84,7 @@ function drawHeader() {
     ["Up", duration(agent.uptimeSeconds)],
     ["Sensors", sensors ? "connected" : "away", sensors ? "good" : "bad"],
     ["Uplink", outbox.isUplinkConnected ? "connected" : "away", outbox.isUplinkConnected ? "good" : "warn"],
-    ["Clock", agent.clock === "synchronised" ? "synchronised" : "not set", agent.clock === "synchronised" ? "" : "warn"],
+    ["Clock", agent.clock === "synchronised" ? "synchronised" : "not synced", agent.clock === "synchronised" ? "" : "warn"],
   ]);
   say($("foot-left"), `${agent.id}, boot ${agent.boot}, started ${new Date(agent.startedAt).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" })}`);
 }
@@ -167,8 +167,8 @@ function drawPipelines() {
     const missed = misses.reduce((sum, [, count]) => sum + count, 0);
     number(card.misses.value, format(missed, 9), "");
     card.misses.value.dataset.kind = missed ? "warn" : "";
-    say(card.misses.note, missed ? misses.slice(0, 3).map(([cause, count]) => `${format(count, 6)} ${missNames[cause] || cause}`).join(", ") : "by no evaluation");
-    say(card.misses.extra, pipeline.evaluations ? `${format((100 * missed) / (pipeline.evaluations + missed))} % of all` : "");
+    say(card.misses.note, missed ? misses.slice(0, 3).map(([cause, count]) => `${format(count, 6)} ${missNames[cause] || cause}`).join(", ") : "");
+    say(card.misses.extra, missed ? `${format((100 * missed) / Math.max(pipeline.evaluations, missed))} % of all` : pipeline.evaluations ? "all in time" : "");
     drawStrip(card.assets.extra, pipeline);
     number(card.assets.value, format(pipeline.assets, 9), "");
     say(card.assets.note, pipeline.alarmsRaised ? `${pipeline.alarmsRaised} raised` : "none raised");
@@ -281,15 +281,15 @@ function drawDetail() {
   $("detail-state").hidden = false;
   $("detail-state").dataset.kind = asset?.severity ? "bad" : about.kind === "silent" ? "warn" : "good";
   say($("detail-state"), asset?.severity ? `${asset.severity}` : about.kind);
-  say($("detail-note"), asset?.severity ? `raised ${duration(asset.raisedSeconds)} ago · score ${format(asset.score)}`
+  say($("detail-note"), asset?.severity ? `raised ${duration(asset.raisedSeconds)} ago`
     : asset && asset.ageSeconds > 15 ? `last evaluation ${duration(asset.ageSeconds)} ago` : asset ? "evaluated just now · a point a second, its highest score" : "it is not in the list");
   const points = history.points;
   $("charts").hidden = false;
   const names = `${history.pipeline} ${history.channels.map((channel) => `${channel.name} ${channel.unit}`).join()}`;
   if (chartsOf !== names) {
     chartsOf = names;
-    charts = [new TimeChart({ title: "Score", height: 210, isLarge: true, kind: "score" }),
-      ...history.channels.map((channel) => new TimeChart({ title: channel.name, unit: channel.unit, height: matchMedia("(max-width: 480px)").matches ? 84 : 104 }))];
+    charts = [new TimeChart({ title: "Score", height: 250, isLarge: true, kind: "score" }),
+      ...history.channels.map((channel) => new TimeChart({ title: channel.name, unit: channel.unit, height: matchMedia("(max-width: 480px)").matches ? 84 : 116 }))];
     $("charts").replaceChildren(...charts.map((chart) => chart.element));
   }
   // A young history fills its charts: from a minute on they grow to five.
@@ -361,7 +361,7 @@ function eventText({ asset, label, transition, severity }) {
 function drawAlarms() {
   const list = $("events");
   if (!state.alarms.length) return list.replaceChildren(make("li", { class: "empty quiet", text: "None since the agent started." }));
-  list.replaceChildren(...state.alarms.slice(0, 12).map((alarm) => make("li", { "data-kind": alarm.transition === "cleared" ? "cleared" : alarm.asset === null ? "warning" : alarm.severity },
+  list.replaceChildren(...state.alarms.slice(0, 8).map((alarm) => make("li", { "data-kind": alarm.transition === "cleared" ? "cleared" : alarm.asset === null ? "warning" : alarm.severity },
     make("span", { class: "shape", "aria-hidden": "true" }),
     make("span", { class: "event-text", title: alarm.score === null ? "" : `score ${format(alarm.score)}` }, make("b", { text: alarm.asset || alarm.pipeline }), ` ${eventText(alarm)}`),
     make("time", { class: "quiet", datetime: alarm.time, text: clock(Date.parse(alarm.time)) }))));
