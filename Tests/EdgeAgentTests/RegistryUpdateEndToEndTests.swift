@@ -182,8 +182,7 @@ struct RegistryUpdateEndToEndTests {
                 "verified.v1", "staged.v1", "self-tested.v1", "shadow-started.v1",
                 "trial-started.v1", "committed.v1",
             ])
-        // The next one's golden vectors are not what its model says: found by the poll of the running agent.
-        // A golden vector that this model never gives.
+        // The next one holds a golden vector that its model never gives; the running agent polls and finds it.
         let bad = try bundle(3) { path in
             try Data(#"{"input":[8,8,8,8],"output":[1,2,3,4]}"#.utf8)
                 .write(to: URL(fileURLWithPath: "\(path)/golden.jsonl"))
