@@ -7,13 +7,12 @@ import Testing
     "Commands over MQTT to the running agent",
     .enabled(if: TestBroker.isAvailable && TestSigner.isAvailable, "needs mosquitto and openssl"))
 struct UpdateCommandEndToEndTests {
-    /// The rights that docs/updates.md gives.
-    private static let rules = [
-        "user agent", "topic readwrite plant/#", "topic write edge/box/#",
-        "topic read edge/box/command/+",
-        "user anna", "topic write edge/+/command/+", "topic read edge/+/response/anna",
-        "user eve", "topic readwrite plant/#", "topic read edge/#",
-    ]
+    /// The rights that docs/updates.md gives, and somebody who has none to command.
+    private static func rules() throws -> [String] {
+        let text = try UpdateDocumentation.blocks("acl")[0].text
+        return text.replacingOccurrences(of: "line-3", with: "box").components(separatedBy: "\n")
+            + ["user eve", "topic readwrite plant/#", "topic read edge/#"]
+    }
 
     private let broker: TestBroker
     private let signer: TestSigner
@@ -22,8 +21,8 @@ struct UpdateCommandEndToEndTests {
 
     init() throws {
         broker = try TestBroker { options in
-            options.users = ["agent": "a", "anna": "b", "eve": "c"]
-            options.accessRules = Self.rules
+            options.users = ["box": "a", "anna": "secret", "eve": "c"]
+            options.accessRules = try Self.rules()
         }
         signer = try TestSigner()
         let password = broker.directory.file("agent-password")
@@ -31,14 +30,14 @@ struct UpdateCommandEndToEndTests {
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: password)
         agent = try TestAgent(
             TestAgent.yaml(
-                broker, broker: "username: agent\npasswordFile: \(password)",
+                broker, broker: "username: box\npasswordFile: \(password)",
                 top: """
                     updates:
                       keys: [\(signer.publicKeyFile)]
                       commands: { allow: [list, history, hold, unhold, pull] }
                     """))
         answers = try TestSubscriber(
-            broker, ["edge/+/response/anna"], arguments: ["-u", "anna", "-P", "b"])
+            broker, ["edge/+/response/anna"], arguments: ["-u", "anna", "-P", "secret"])
         try waitForCommands()
     }
 
@@ -52,7 +51,7 @@ struct UpdateCommandEndToEndTests {
         _ command: String, _ payload: String = "{}", correlation: String?, as user: String = "anna",
         responseTopic: String? = "edge/box/response/anna", isRetained: Bool = false
     ) throws {
-        var arguments = ["-V", "5", "-u", user, "-P", user == "anna" ? "b" : "c"]
+        var arguments = ["-V", "5", "-u", user, "-P", user == "anna" ? "secret" : "c"]
         if let responseTopic {
             arguments += ["-D", "publish", "response-topic", responseTopic]
         }
@@ -107,6 +106,14 @@ struct UpdateCommandEndToEndTests {
         #expect(
             list.accepted && list.text.contains("level: the configured bundle")
                 && list.text.contains("held"))
+        // As docs/updates.md types it; there is no registry.
+        let command = try UpdateDocumentation.blocks("command")[0].text
+            .replacingOccurrences(of: "line-3", with: "box")
+            .replacingOccurrences(
+                of: "-h broker.example", with: "-h localhost -p \(broker.port) -W 20")
+        let printed = try ChildProcess.run("/bin/sh", ["-c", command])
+        #expect(
+            printed.joined() == #"{"accepted":true,"text":"looking for models/vibration:1.4.0"}"#)
         try send("history", #"{"argument":"50"}"#, correlation: "c9")
         let history = try answer("c9").text.split(separator: "\n")
         let commanded = history.filter { $0.contains("\"what\":\"commanded\"") }

@@ -5,7 +5,7 @@ import Testing
 @testable import EdgeAgent
 
 /// The blocks of docs/updates.md that are run.
-private enum UpdateDocumentation {
+enum UpdateDocumentation {
     /// The blocks with this word behind the language, in order.
     static func blocks(_ tag: String) throws -> [(language: String, text: String)] {
         let url = ConfigurationSample.repository.appendingPathComponent("docs/updates.md")
@@ -105,6 +105,24 @@ struct UpdateDocumentationTests {
             case .verified = try verifier.verify(
                 directory: carried, highestRelease: 3, clock: clock)
         else { throw TestFailure("the signature is not taken") }
+    }
+
+    @Test("Every configuration there is read without an error")
+    func configurations() throws {
+        let blocks = try UpdateDocumentation.blocks("config")
+        #expect(blocks.count == 4)
+        try directory.write("x", to: "registry")
+        for block in blocks {
+            var text = "brokers: { plant: { host: localhost } }\n" + block.text
+            if !text.contains("registries:") {
+                text += "registries: { plant: { type: directory, path: /media/usb } }\n"
+            }
+            if !text.contains("pipelines:") {
+                text += "pipelines: [{ name: a, topics: [\"plant/{asset}\"], model: /a }]\n"
+            }
+            _ = try ConfigurationText.read(
+                text, environment: ["CREDENTIALS_DIRECTORY": directory.path])
+        }
     }
 
     @Test(
