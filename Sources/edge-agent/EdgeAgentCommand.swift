@@ -23,7 +23,8 @@ struct EdgeAgentCommand: AsyncParsableCommand {
             """,
         version: AgentVersion.current.description,
         subcommands: [
-            RunCommand.self, CheckCommand.self, ModelCommand.self, BenchCommand.self,
+            RunCommand.self, CheckCommand.self, ConfigCommand.self, ModelCommand.self,
+            BenchCommand.self,
             SimulateCommand.self, OutboxCommand.self, RegistryWorkerCommand.self,
         ])
 }

@@ -182,6 +182,7 @@ struct RegistryUpdateEndToEndTests {
               - name: \($0.kind)
                 topics: ["plant/{asset}/reading"]
                 model: $BUNDLE
+                budget: 4s
                 predictions: { mode: full }
                 update: { registry: \($0.kind), model: "\($0.reference)" }
 
@@ -221,8 +222,12 @@ struct RegistryUpdateEndToEndTests {
                     "trial-started.v1", "committed.v1",
                 ], "\(kind)")
         }
-        // The next one's golden vectors are not what its model says: found by the poll of the running agent.
-        try publish(try bundle(3, UpdaterTests.spoilGolden), "1.3.0")
+        // The next one holds a golden vector that its model never gives; the running agent polls and finds it.
+        let bad = try bundle(3) { path in
+            try Data(#"{"input":[8,8,8,8],"output":[1,2,3,4]}"#.utf8)
+                .write(to: URL(fileURLWithPath: "\(path)/golden.jsonl"))
+        }
+        try publish(bad, "1.3.0")
         var raised: [ReceivedEvent] = []
         for kind in Publication.Kind.allCases {
             let alert = try waitForState(kind, "raised")

@@ -34,7 +34,7 @@ struct UpdateCommandEndToEndTests {
                 top: """
                     updates:
                       keys: [\(signer.publicKeyFile)]
-                      commands: { allow: [list, history, hold, unhold, pull] }
+                      commands: { allow: [list, history, hold, unhold, pull], maximumPerMinute: 60 }
                     """))
         answers = try TestSubscriber(
             broker, ["edge/+/response/anna"], arguments: ["-u", "anna", "-P", "secret"])
@@ -61,10 +61,12 @@ struct UpdateCommandEndToEndTests {
             arguments: arguments)
     }
 
-    private func answer(_ correlation: String, count: Int = 1) throws -> (
-        accepted: Bool, text: String
-    ) {
-        try answers.messages.wait(for: "an answer to \(correlation)", within: 20) { messages in
+    private func answer(_ correlation: String, count: Int = 1, within seconds: Double = 20) throws
+        -> (
+            accepted: Bool, text: String
+        )
+    {
+        try answers.messages.wait(for: "an answer to \(correlation)", within: seconds) { messages in
             messages.filter { $0.correlation == correlation }.count >= count
         }
         let message = try #require(answers.messages.all.last { $0.correlation == correlation })
@@ -119,6 +121,22 @@ struct UpdateCommandEndToEndTests {
         let commanded = history.filter { $0.contains("\"what\":\"commanded\"") }
         #expect(commanded.filter { $0.contains("hold: held") }.count == 1, "\(history)")
         #expect(commanded[0].contains("\"who\":\"mqtt edge/box/response/anna c1\""), "\(history)")
+        // A flood is answered once; when it is over the next command is due within a second.
+        try TestPublisher.publish(
+            broker, "edge/box/command/list", lines: [String](repeating: "{}", count: 300),
+            arguments: [
+                "-V", "5", "-u", "anna", "-P", "secret", "-D", "publish", "response-topic",
+                "edge/box/response/anna", "-D", "publish", "correlation-data", "flood",
+            ])
+        for attempt in 0..<20 {
+            try send("list", correlation: "after-\(attempt)")
+            if (try? answer("after-\(attempt)", within: 1))?.accepted == true { break }
+        }
+        #expect(
+            answers.messages.all.contains {
+                $0.correlation.hasPrefix("after-") && $0.text.contains("level:")
+            })
+        #expect((1...61).contains(answers.messages.all.filter { $0.correlation == "flood" }.count))
         // Over a restart: the retained command is still there, and does not run.
         try agent.killAndRestart()
         try waitForCommands()

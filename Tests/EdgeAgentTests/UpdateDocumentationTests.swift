@@ -140,7 +140,11 @@ struct UpdateDocumentationTests {
         try signer.sign(bundle)
         let agent = try TestAgent(
             TestAgent.yaml(
-                broker, pipeline: "update: { registry: stick, model: \"vibration:1.0.0\" }",
+                broker,
+                pipeline: """
+                    budget: 4s
+                    update: { registry: stick, model: "vibration:1.0.0" }
+                    """,
                 top: """
                     registries:
                       stick: { type: directory, path: \(stick) }

@@ -32,6 +32,8 @@ package struct AgentPlan: Sendable {
     /// Commands over MQTT; nil: off.
     let commands: (settings: UpdateCommandGate.Settings, endpoint: MQTTEndpoint)?
     let passwords: [String: [UInt8]]
+    /// nil: no HTTP.
+    let http: HTTPPlan?
     /// What is doubtful but works.
     package let warnings: [ConfigurationDiagnostic]
 
@@ -46,6 +48,7 @@ package struct AgentPlan: Sendable {
         let secrets: (passwords: [String: [UInt8]], warnings: [ConfigurationDiagnostic])
         do throws(ConfigurationError) {
             secrets = try loaded.readPasswords()
+            http = try HTTPPlan(loaded)
         } catch {
             throw .secrets(error)
         }
@@ -69,7 +72,7 @@ package struct AgentPlan: Sendable {
             "status.stateTopic", configuration.status.stateTopic,
             bindings: ["agent": agent, "subject": OutboxReporter.subject])
         var pipelines: [PipelinePlan] = []
-        var diagnostics = loaded.warnings + secrets.warnings
+        var diagnostics = loaded.warnings + secrets.warnings + (http?.warnings ?? [])
         for (index, pipeline) in configuration.pipelines.enumerated() {
             let plan = try Self.plan(
                 pipeline, configuration, uplinkBroker: uplinkBroker, agent: agent,

@@ -15,6 +15,7 @@ package struct Configuration: Sendable, Equatable {
     package var outbox = OutboxSettings()
     package var restart = RestartConfiguration()
     package var status = StatusConfiguration()
+    package var http = HTTPConfiguration()
     /// nil: models stay what the configuration names.
     package var updates: UpdatesConfiguration?
     /// In the order of the files; at least one, each name once.
