@@ -103,6 +103,10 @@ struct UpdateCommandEndToEndTests {
         try send("unhold", correlation: "c6", responseTopic: "plant/valve/set")
         try send("pull", #"{"argument":"/etc"}"#, correlation: "c7")
         #expect(try answer("c7").text.contains("names no model"))
+        // What is long is not written whole into the log.
+        let long = String(repeating: "x", count: 7000)
+        try send("pull", "{\"argument\":\"\(long)\"}", correlation: "long")
+        #expect(try answer("long").text.contains("names no model"))
         try send("list", correlation: "c8")
         let list = try answer("c8")
         #expect(
@@ -118,6 +122,7 @@ struct UpdateCommandEndToEndTests {
             printed.joined() == #"{"accepted":true,"text":"looking for models/vibration:1.4.0"}"#)
         try send("history", #"{"argument":"50"}"#, correlation: "c9")
         let history = try answer("c9").text.split(separator: "\n")
+        #expect(history.allSatisfy { $0.utf8.count < 2000 })
         let commanded = history.filter { $0.contains("\"what\":\"commanded\"") }
         #expect(commanded.filter { $0.contains("hold: held") }.count == 1, "\(history)")
         #expect(commanded[0].contains("\"who\":\"mqtt edge/box/response/anna c1\""), "\(history)")

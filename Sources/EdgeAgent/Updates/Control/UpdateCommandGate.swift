@@ -79,7 +79,8 @@ struct UpdateCommandGate {
         }
         guard isAllowed(responseTopic) else {
             return .drop(
-                "a response topic that is not below \(settings.responses.text): '\(responseTopic)'")
+                "a response topic that is not below \(settings.responses.text): '\(responseTopic.prefix(128))'"
+            )
         }
         guard hasToken else { return tooMany() }
         saidTooMany = false
