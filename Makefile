@@ -12,7 +12,7 @@ TEST_PYTHON := .build-python/bin/python
 MALLOC_COUNTER := .build-tests/malloc_counter.so
 UPDATE_SHIM := .build-tests/update_shim.so
 
-.PHONY: help demo test faults soak check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
+.PHONY: help demo test faults update-faults soak check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -28,6 +28,9 @@ test: packages-test build $(TEST_PYTHON) $(MALLOC_COUNTER) $(UPDATE_SHIM) ## All
 faults: packages-demo build ## Kills, cuts and damages at random instants, nothing may be lost; LONG=1, FAULTS="--seed 7 --only power-cut --count 20"
 	@python3 scripts/faults/selftest.py
 	@python3 scripts/faults/faults.py --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(LONG),--long) $(FAULTS)
+
+update-faults: packages-test build $(TEST_PYTHON) ## The power cut at every fourth step of an update; LONG=1: at every step, and again while it recovers
+	@python3 scripts/faults/updates.py --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(LONG),--long) $(FAULTS)
 
 SOAK_SECONDS ?= 3600
 soak: packages-demo build ## 2 000 readings a second, a fault a minute, for SOAK_SECONDS (3600): nothing lost, memory flat

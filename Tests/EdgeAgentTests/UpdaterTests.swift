@@ -204,5 +204,8 @@ struct UpdaterTests {
         #expect(box.runningRelease == 2, "cut: \(wasCut), \(box.kinds), \(box.complaints)")
         #expect(box.state.active.stored?.release == 2)
         #expect(box.state.candidate == nil)
+        // The audit log knows of it, too, and of each step but those that were done again only once.
+        let audit = UpdateAudit(path: box.directory.file("audit.jsonl")).lines(last: 100)
+        #expect(audit.filter { $0.contains("\"what\":\"committed\"") }.count == 1)
     }
 }
