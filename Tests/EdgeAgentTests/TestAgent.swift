@@ -148,6 +148,7 @@ struct ReceivedEvent {
 
     var identifier: String { json["id"] as? String ?? "" }
     var type: String { json["type"] as? String ?? "" }
+    var source: String { json["source"] as? String ?? "" }
     var subject: String { json["subject"] as? String ?? "" }
     var data: [String: Any] { json["data"] as? [String: Any] ?? [:] }
     var isHistorical: Bool { data["historical"] as? Bool ?? false }
