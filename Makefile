@@ -12,7 +12,7 @@ TEST_PYTHON := .build-python/bin/python
 MALLOC_COUNTER := .build-tests/malloc_counter.so
 UPDATE_SHIM := .build-tests/update_shim.so
 
-.PHONY: help demo test faults update-faults soak check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
+.PHONY: help demo test faults update-faults soak check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-swaps bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -60,7 +60,7 @@ build: packages-build ## The release build of edge-agent
 show-binary:
 	@echo "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
 
-bench: bench-inference bench-pipeline bench-scale bench-skab ## All benchmarks; each skips with a reason what cannot run here
+bench: bench-inference bench-pipeline bench-scale bench-swaps bench-skab ## All benchmarks; each skips with a reason what cannot run here
 
 bench-inference: packages-build ## Against the best inference libraries
 	@if [ -x Benchmarks/inference/run ]; then Benchmarks/inference/run; else echo "bench-inference: skipped, there is none yet"; fi
@@ -70,6 +70,9 @@ bench-pipeline: packages-demo build ## End to end against a C relay and Python p
 
 bench-scale: packages-demo build ## Memory and latency against the number of assets and pipelines
 	Benchmarks/pipeline/scale --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(QUICK),--quick)
+
+bench-swaps: packages-demo build ## Latency, missed budgets and memory during 50 exchanges of the model
+	Benchmarks/pipeline/swaps --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(QUICK),--quick)
 
 bench-skab: packages-demo build ## Detection on real sensor data
 	@Benchmarks/skab/run

@@ -135,8 +135,7 @@ package struct UpdateMachine: Sendable {
             state.candidate = candidate
             tallyBefore = candidate.tally
             phaseSeenAt = context.nowSeconds
-            let allowed = candidate.phase == .trial ? policy.trial.crashes : 1
-            guard candidate.crashes <= allowed, let version = candidate.version else {
+            guard candidate.crashes <= policy.trial.crashes, let version = candidate.version else {
                 return fail(
                     .crashLoop(phase: candidate.phase.rawValue, starts: candidate.crashes))
             }
