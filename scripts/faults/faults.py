@@ -21,6 +21,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -321,10 +322,14 @@ class Run:
         everything = [sample for life in lives for sample in life]
         if not weights:
             return {"samples": len(self.samples)}
+        # The longest life, in ten parts: where memory goes when nothing ends the process.
+        longest = max(lives, key=len)
+        tenth = max(len(longest) // 10, 1)
+        levels = [round(statistics.median(size for _, size, _ in longest[at:at + tenth])) for at in range(0, len(longest) - tenth + 1, tenth)]
         return {"slopeKilobytesPerHour": round(3600 * sum(s * w for s, w in zip(slopes, weights)) / sum(weights), 1),
                 "leastKilobytes": min(size for _, size, _ in everything), "mostKilobytes": max(size for _, size, _ in everything),
                 "leastDescriptors": min(count for *_, count in everything), "mostDescriptors": max(count for *_, count in everything),
-                "samples": len(everything)}
+                "samples": len(everything), "longestLifeSeconds": round(longest[-1][0]), "longestLifeKilobytes": levels}
 
 
 def parse():
