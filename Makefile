@@ -12,7 +12,7 @@ TEST_PYTHON := .build-python/bin/python
 MALLOC_COUNTER := .build-tests/malloc_counter.so
 UPDATE_SHIM := .build-tests/update_shim.so
 
-.PHONY: help demo test faults soak check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
+.PHONY: help demo test faults update-faults soak check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-swaps bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -28,6 +28,9 @@ test: packages-test build $(TEST_PYTHON) $(MALLOC_COUNTER) $(UPDATE_SHIM) ## All
 faults: packages-demo build ## Kills, cuts and damages at random instants, nothing may be lost; LONG=1, FAULTS="--seed 7 --only power-cut --count 20"
 	@python3 scripts/faults/selftest.py
 	@python3 scripts/faults/faults.py --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(LONG),--long) $(FAULTS)
+
+update-faults: packages-test build $(TEST_PYTHON) ## The power cut at every fourth step of an update; LONG=1: at every step, and again while it recovers
+	@python3 scripts/faults/updates.py --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(LONG),--long) $(FAULTS)
 
 SOAK_SECONDS ?= 3600
 soak: packages-demo build ## 2 000 readings a second, a fault a minute, for SOAK_SECONDS (3600): nothing lost, memory flat
@@ -57,7 +60,7 @@ build: packages-build ## The release build of edge-agent
 show-binary:
 	@echo "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
 
-bench: bench-inference bench-pipeline bench-scale bench-skab ## All benchmarks; each skips with a reason what cannot run here
+bench: bench-inference bench-pipeline bench-scale bench-swaps bench-skab ## All benchmarks; each skips with a reason what cannot run here
 
 bench-inference: packages-build ## Against the best inference libraries
 	@if [ -x Benchmarks/inference/run ]; then Benchmarks/inference/run; else echo "bench-inference: skipped, there is none yet"; fi
@@ -67,6 +70,9 @@ bench-pipeline: packages-demo build ## End to end against a C relay and Python p
 
 bench-scale: packages-demo build ## Memory and latency against the number of assets and pipelines
 	Benchmarks/pipeline/scale --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(QUICK),--quick)
+
+bench-swaps: packages-demo build ## Latency, missed budgets and memory during 50 exchanges of the model
+	Benchmarks/pipeline/swaps --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(QUICK),--quick)
 
 bench-skab: packages-demo build ## Detection on real sensor data
 	@Benchmarks/skab/run

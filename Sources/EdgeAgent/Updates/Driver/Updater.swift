@@ -126,6 +126,11 @@ package final class Updater {
         }
         machine = UpdateMachine(
             state: state, policy: settings.policy, reference: settings.reference)
+        // The power was cut between the state and what the last event had to say.
+        for record in state.unrecorded
+        where !surroundings.audit.has(record, pipeline: settings.pipeline) {
+            perform(.record(record))
+        }
     }
 
     private static func highestRelease(
