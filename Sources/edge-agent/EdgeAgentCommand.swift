@@ -24,7 +24,8 @@ struct EdgeAgentCommand: AsyncParsableCommand {
         version: AgentVersion.current.description,
         subcommands: [
             RunCommand.self, CheckCommand.self, ModelCommand.self, BenchCommand.self,
-            SimulateCommand.self, OutboxCommand.self, RegistryWorkerCommand.self,
+            StatusCommand.self, SimulateCommand.self, OutboxCommand.self,
+            RegistryWorkerCommand.self,
         ])
 }
 

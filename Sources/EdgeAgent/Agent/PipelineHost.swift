@@ -18,7 +18,7 @@ final class PipelineHost: Sendable {
     /// The way of new models to the pipeline.
     let updated: UpdatedPipeline
     let modelView: PipelineModel.View
-    private let publishesLive: Bool
+    let publishesLive: Bool
     private let thread: Mutex<PipelineThread>
 
     /// Tests the model on this box and allocates the pipeline. Blocks for about 30 ms.

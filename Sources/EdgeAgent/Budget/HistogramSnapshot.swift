@@ -49,6 +49,15 @@ package struct HistogramSnapshot: Sendable, Equatable {
         return counts[...last].reduce(0, &+)
     }
 
+    /// The values that came after an earlier copy of the same histogram. Their greatest is not known: the result has
+    /// that of all.
+    package func subtracting(_ earlier: HistogramSnapshot) -> HistogramSnapshot {
+        HistogramSnapshot(
+            counts: zip(counts, earlier.counts).map { $0 &- min($1, $0) },
+            sumNanoseconds: sumNanoseconds &- earlier.sumNanoseconds,
+            maximumNanoseconds: maximumNanoseconds)
+    }
+
     /// Adds the values of another histogram.
     package mutating func merge(_ other: HistogramSnapshot) {
         for index in counts.indices { counts[index] &+= other.counts[index] }
