@@ -74,6 +74,10 @@ let package = Package(
         // The same with libmicrohttpd.
         .target(name: "CMicrohttpd", cSettings: c),
         .target(name: "CLinuxShims", cSettings: c),
+        // The files of the status page as bytes of the executable; clang takes them in as they stand in the tree.
+        .target(
+            name: "CStatusPage", exclude: ["Files"],
+            cSettings: c + [.disableWarning("c23-extensions")]),
         .target(name: "CInferenceKernels", cSettings: c),
         // Opens ONNX Runtime at run time; links to nothing.
         .target(name: "COnnxRuntime", cSettings: c),
@@ -89,7 +93,7 @@ let package = Package(
             name: "EdgeAgent",
             dependencies: [
                 "InferenceRuntime", "SensorIO", "CYAML", "CCrypto", "CCurl", "CMicrohttpd",
-                "CLinuxShims",
+                "CStatusPage", "CLinuxShims",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -1,6 +1,6 @@
 internal import CLinuxShims
 internal import Glibc
-package import Logging
+internal import Logging
 internal import SensorIO
 internal import ServiceLifecycle
 internal import UnixSignals
@@ -13,12 +13,16 @@ package struct Agent: Sendable {
     private let plan: AgentPlan
     private let logger: Logger
     private let problems = RecentProblems()
+    private let handler: StderrLogHandler
     private let notifier: SystemdNotifier
 
-    /// - Parameter environment: the process's, for systemd's variables.
-    package init(plan: AgentPlan, logger: Logger, environment: [String: String]) {
+    /// - Parameters:
+    ///   - log: where everything is said.
+    ///   - environment: the process's, for systemd's variables.
+    package init(plan: AgentPlan, log: StderrLogHandler, environment: [String: String]) {
         self.plan = plan
-        self.logger = ProblemLogHandler.wrap(logger, problems)
+        handler = log
+        logger = ProblemLogHandler.wrap(Logger(label: "edge-agent") { _ in log }, problems)
         notifier = SystemdNotifier(environment: environment)
     }
 
@@ -41,7 +45,10 @@ package struct Agent: Sendable {
         let uplinkConnections = UplinkTally()
         // What stands in the way of a start is said, too.
         var isStarted = false
-        defer { if !isStarted { for event in events.take().notices { log.write(event) } } }
+        defer {
+            if !isStarted { for event in events.take().notices { log.write(event) } }
+            handler.writeSummaries(all: true)
+        }
         let outbox = try makeOutbox(status: status) { event in
             uplinkConnections.note(event)
             events.postWaiting(event)
@@ -60,9 +67,10 @@ package struct Agent: Sendable {
             updates: plan.updates.map { _ in
                 UpdatePaths(stateDirectory: plan.configuration.agent.stateDirectory)
             }, stateBytesWritten: { saver.bytesWritten })
+        let page = makePage(hosts, outbox: outbox, status: status, wallClock: wallClock)
         let monitor = Monitor(
-            hosts: hosts, outbox: outbox, events: events, lane: try makeLane(outbox), plan: plan,
-            wallClock: wallClock, log: log, notifier: notifier,
+            page: page, hosts: hosts, outbox: outbox, events: events, lane: try makeLane(outbox),
+            plan: plan, wallClock: wallClock, log: log, handler: handler, notifier: notifier,
             logger: logger, locksMemory: plan.configuration.agent.lockMemory, view: view)
         // The last one ends first: the monitor logs what the others say at their end.
         let updateService = try updates?.start(hosts) { pipeline, version in
@@ -71,7 +79,8 @@ package struct Agent: Sendable {
         }
         let http = try plan.http.map { http throws(AgentError) in
             try HTTPService(
-                http, routes: MonitoringRoutes.all(view), metrics: view.http, logger: logger)
+                http, routes: MonitoringRoutes.all(view) + (page?.routes ?? []), metrics: view.http,
+                logger: logger)
         }
         let socket = try StatusSocket(
             stateDirectory: plan.configuration.agent.stateDirectory, view: view, logger: logger)
@@ -86,6 +95,19 @@ package struct Agent: Sendable {
             logger: quiet(logger))
         isStarted = true
         try await group.run()
+    }
+
+    private func makePage(
+        _ hosts: [PipelineHost], outbox: OutboxService, status: StatusBox, wallClock: WallClock
+    ) -> StatusPage? {
+        guard plan.http != nil else { return nil }
+        return StatusPage(
+            PageSources(
+                pipelines: hosts.compactMap(\.pageSource), status: { status.value },
+                clock: { wallClock.state }, outbox: { outbox.metrics },
+                updates: plan.updates.map { _ in
+                    UpdatePaths(stateDirectory: plan.configuration.agent.stateDirectory)
+                }))
     }
 
     /// For what the agent says about itself.
@@ -111,7 +133,11 @@ package struct Agent: Sendable {
                     try PipelineHost(
                         updates?.choose(pipeline) ?? pipeline, agent: plan.configuration.agent,
                         restart: plan.configuration.restart, outbox: outbox, saver: saver,
-                        wallClock: wallClock, logger: logger))
+                        wallClock: wallClock, logger: logger,
+                        // Nobody can look at what is kept without HTTP.
+                        historyLimits: plan.http.map { _ in
+                            AssetHistory.Limits(pipelines: plan.pipelines.count)
+                        }))
             }
             warnAboutRemoved(outbox)
             status.update { $0.pipelines = hosts.map(\.status) }

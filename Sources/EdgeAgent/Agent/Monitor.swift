@@ -7,6 +7,8 @@ internal import ServiceLifecycle
 struct Monitor: Service {
     private static let interval = Duration.milliseconds(200)
 
+    /// nil: there is no HTTP.
+    let page: StatusPage?
     let hosts: [PipelineHost]
     let outbox: OutboxService
     /// What the outbox has to say.
@@ -16,6 +18,8 @@ struct Monitor: Service {
     let plan: AgentPlan
     let wallClock: WallClock
     let log: NoticeLog
+    /// Where the log ends up, to say what was left out of it.
+    let handler: StderrLogHandler
     let notifier: SystemdNotifier
     let logger: Logger
     let locksMemory: Bool
@@ -28,14 +32,18 @@ struct Monitor: Service {
         var lastWatchdog: UInt64 = 0
         var reporter = OutboxReporter(
             box: events, log: log, lane: lane, wallClock: wallClock, agent: plan.agent,
-            boot: outbox.boot.number, alertTopic: plan.outboxAlertTopic,
+            boot: outbox.boot.number, alertTopic: plan.agentAlertTopic,
             stateTopic: plan.outboxStateTopic)
         var dropped = hosts.map { _ in UInt64(0) }
         await withGracefulShutdownHandler {
             while !Task.isCancelled, !Task.isShuttingDownGracefully {
                 writeNotices(&dropped)
                 reporter.report(now: MonotonicClock.nanoseconds)
-                if ticks % 5 == 0 { wallClock.refresh() }
+                handler.writeSummaries()
+                if ticks % 5 == 0 {
+                    wallClock.refresh()
+                    page?.tick(nowNanoseconds: MonotonicClock.nanoseconds)
+                }
                 ticks += 1
                 if !isReady {
                     isReady = announceReadiness(ticks)
@@ -63,6 +71,7 @@ struct Monitor: Service {
             for notice in taken.notices {
                 log.write(notice, pipeline: host.name)
                 note(notice, pipeline: host.name)
+                page?.note(notice, pipeline: host.name)
             }
             if taken.dropped > dropped[index] {
                 log.writeNotShown(taken.dropped - dropped[index], of: host.name)
