@@ -13,7 +13,7 @@ MALLOC_COUNTER := .build-tests/malloc_counter.so
 PROMTOOL := .build-tests/promtool
 UPDATE_SHIM := .build-tests/update_shim.so
 
-.PHONY: help demo test faults soak check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
+.PHONY: help demo test faults soak check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-hostile-http bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -59,7 +59,7 @@ build: packages-build ## The release build of edge-agent
 show-binary:
 	@echo "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
 
-bench: bench-inference bench-pipeline bench-scale bench-skab ## All benchmarks; each skips with a reason what cannot run here
+bench: bench-inference bench-pipeline bench-scale bench-hostile-http bench-skab ## All benchmarks; each skips with a reason what cannot run here
 
 bench-inference: packages-build ## Against the best inference libraries
 	@if [ -x Benchmarks/inference/run ]; then Benchmarks/inference/run; else echo "bench-inference: skipped, there is none yet"; fi
@@ -69,6 +69,9 @@ bench-pipeline: packages-demo build ## End to end against a C relay and Python p
 
 bench-scale: packages-demo build ## Memory and latency against the number of assets and pipelines
 	Benchmarks/pipeline/scale --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(QUICK),--quick)
+
+bench-hostile-http: packages-demo build ## Whether hostile HTTP clients move a pipeline's latency
+	Benchmarks/pipeline/hostile-http --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(QUICK),--quick)
 
 bench-skab: packages-demo build ## Detection on real sensor data
 	@Benchmarks/skab/run
@@ -81,7 +84,8 @@ install-files:
 	install -D -m 0755 -s "$(BUILT)" "$(DESTDIR)$(PREFIX)/bin/edge-agent"
 	install -D -m 0644 -t "$(DESTDIR)$(UNITDIR)" systemd/edge-agent.service systemd/edge-agent@.service
 	install -D -m 0644 systemd/edge-agent.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/edge-agent.conf"
-	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/doc/edge-agent/examples" systemd/real-time.conf.example config/demo/description.json
+	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/doc/edge-agent/examples" systemd/real-time.conf.example config/demo/description.json \
+	  config/prometheus/edge-agent.rules.yaml config/grafana/edge-agent.json
 	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/edge-agent/demo-bundle" config/demo/bundle/*
 	[ -e "$(DESTDIR)/etc/edge-agent/edge-agent.yaml" ] || install -D -m 0644 config/edge-agent.yaml "$(DESTDIR)/etc/edge-agent/edge-agent.yaml"
 	install -d "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/bash-completion/completions" \
