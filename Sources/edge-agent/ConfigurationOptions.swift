@@ -10,11 +10,11 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// Reads and checks it.
     func load() throws -> LoadedConfiguration {
-        try Configuration.load(path: config, environment: environment)
+        try Configuration.load(path: config, environment: Self.environment)
     }
 
     /// The process's environment.
-    var environment: [String: String] {
+    static var environment: [String: String] {
         var variables: [String: String] = [:]
         // The array ends with NULL, its strings with NUL; nothing in this process changes them.
         var entry = unsafe environ

@@ -23,7 +23,8 @@ struct EdgeAgentCommand: AsyncParsableCommand {
             """,
         version: AgentVersion.current.description,
         subcommands: [
-            RunCommand.self, CheckCommand.self, ModelCommand.self, BenchCommand.self,
+            RunCommand.self, CheckCommand.self, ConfigCommand.self, ModelCommand.self,
+            BenchCommand.self,
             SimulateCommand.self, OutboxCommand.self, RegistryWorkerCommand.self,
         ])
 }
@@ -38,6 +39,6 @@ struct ModelCommand: AsyncParsableCommand {
             ModelCheckCommand.self, ModelPushCommand.self, ModelIndexCommand.self,
             ModelListCommand.self, ModelHistoryCommand.self, ModelPullCommand.self,
             ModelStageCommand.self, ModelPromoteCommand.self, ModelRollbackCommand.self,
-            ModelPinCommand.self, ModelHoldCommand.self,
+            ModelPinCommand.self, ModelHoldCommand.self, ModelAcknowledgeCommand.self,
         ])
 }

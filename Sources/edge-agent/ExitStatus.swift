@@ -69,10 +69,8 @@ extension EdgeAgentCommand {
             }
         } catch {
             guard let status = ExitStatus(error) else { exit(withError: error) }
-            let text = Array("edge-agent: \(error)\n".utf8)
-            _ = unsafe text.withUnsafeBytes {
-                unsafe write(STDERR_FILENO, $0.baseAddress, $0.count)
-            }
+            StderrLogHandler.writeFailure(
+                "edge-agent: \(error)", environment: ConfigurationOptions.environment)
             Glibc.exit(status.rawValue)
         }
     }

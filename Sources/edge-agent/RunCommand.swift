@@ -12,12 +12,13 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let loaded = try options.load()
         let settings = loaded.configuration.agent
-        let handler = StderrLogHandler(
+        let log = StderrLogHandler(
             level: Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info,
-            format: settings.logFormat == .json ? .json : .text, environment: options.environment)
-        let logger = Logger(label: "edge-agent") { _ in handler }
+            format: settings.logFormat == .json ? .json : .text,
+            environment: ConfigurationOptions.environment)
+        let logger = Logger(label: "edge-agent") { _ in log }
         let plan = try AgentPlan(loaded)
         for warning in plan.warnings { logger.warning("\(warning)") }
-        try await Agent(plan: plan, logger: logger, environment: options.environment).run()
+        try await Agent(plan: plan, log: log, environment: ConfigurationOptions.environment).run()
     }
 }

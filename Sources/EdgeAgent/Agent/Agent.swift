@@ -1,6 +1,6 @@
 internal import CLinuxShims
 internal import Glibc
-package import Logging
+internal import Logging
 internal import SensorIO
 internal import ServiceLifecycle
 internal import UnixSignals
@@ -12,12 +12,16 @@ internal import UnixSignals
 package struct Agent: Sendable {
     private let plan: AgentPlan
     private let logger: Logger
+    private let handler: StderrLogHandler
     private let notifier: SystemdNotifier
 
-    /// - Parameter environment: the process's, for systemd's variables.
-    package init(plan: AgentPlan, logger: Logger, environment: [String: String]) {
+    /// - Parameters:
+    ///   - log: where everything is said.
+    ///   - environment: the process's, for systemd's variables.
+    package init(plan: AgentPlan, log: StderrLogHandler, environment: [String: String]) {
         self.plan = plan
-        self.logger = logger
+        handler = log
+        logger = Logger(label: "edge-agent") { _ in log }
         notifier = SystemdNotifier(environment: environment)
     }
 
@@ -39,7 +43,10 @@ package struct Agent: Sendable {
         let events = NoticeBox<OutboxEvent>()
         // What stands in the way of a start is said, too.
         var isStarted = false
-        defer { if !isStarted { for event in events.take().notices { log.write(event) } } }
+        defer {
+            if !isStarted { for event in events.take().notices { log.write(event) } }
+            handler.writeSummaries(all: true)
+        }
         let outbox = try makeOutbox(status: status, events: events)
         let saver = try StateSaver(
             interval: plan.configuration.restart.saveInterval, logger: logger)
@@ -52,8 +59,7 @@ package struct Agent: Sendable {
         let page = makePage(hosts, outbox: outbox, status: status, wallClock: wallClock)
         let monitor = Monitor(
             page: page, hosts: hosts, outbox: outbox, events: events, lane: try makeLane(outbox),
-            plan: plan,
-            wallClock: wallClock, log: log, notifier: notifier,
+            plan: plan, wallClock: wallClock, log: log, handler: handler, notifier: notifier,
             logger: logger, locksMemory: plan.configuration.agent.lockMemory)
         // The last one ends first: the monitor logs what the others say at their end.
         let updateService = try updates?.start(hosts) { pipeline, version in

@@ -18,6 +18,8 @@ struct Monitor: Service {
     let plan: AgentPlan
     let wallClock: WallClock
     let log: NoticeLog
+    /// Where the log ends up, to say what was left out of it.
+    let handler: StderrLogHandler
     let notifier: SystemdNotifier
     let logger: Logger
     let locksMemory: Bool
@@ -29,13 +31,14 @@ struct Monitor: Service {
         var lastWatchdog: UInt64 = 0
         var reporter = OutboxReporter(
             box: events, log: log, lane: lane, wallClock: wallClock, agent: plan.agent,
-            boot: outbox.boot.number, alertTopic: plan.outboxAlertTopic,
+            boot: outbox.boot.number, alertTopic: plan.agentAlertTopic,
             stateTopic: plan.outboxStateTopic)
         var dropped = hosts.map { _ in UInt64(0) }
         await withGracefulShutdownHandler {
             while !Task.isCancelled, !Task.isShuttingDownGracefully {
                 writeNotices(&dropped)
                 reporter.report(now: MonotonicClock.nanoseconds)
+                handler.writeSummaries()
                 if ticks % 5 == 0 {
                     wallClock.refresh()
                     page?.tick(nowNanoseconds: MonotonicClock.nanoseconds)

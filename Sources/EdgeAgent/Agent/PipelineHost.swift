@@ -94,7 +94,7 @@ final class PipelineHost: Sendable {
         }
     }
 
-    private static func settings(
+    static func settings(
         _ plan: AgentPlan.PipelinePlan, agent: String, boot: UInt64
     ) -> PipelineSettings {
         let configuration = plan.configuration

@@ -1,10 +1,14 @@
+internal import CLinuxShims
 internal import Glibc
 public import Logging
+internal import SensorIO
+internal import Synchronization
 
 /// Writes one line an event to standard error, which systemd hands to the journal.
 ///
 /// Under systemd each line starts with the journal's own priority (`<4>`) and carries no time, since
-/// the journal stamps it; elsewhere it starts with the time of day and the level.
+/// the journal stamps it; elsewhere it starts with the time of day and the level. A cause has 20 lines at once and
+/// one in ten seconds after that; `12 more of this: …` says how many were left out.
 /// - Source: sd-daemon(3) for the priorities; systemd.exec(5) for `JOURNAL_STREAM`.
 /// - Thread: any; one `write(2)` a line.
 public struct StderrLogHandler: LogHandler {
@@ -18,14 +22,24 @@ public struct StderrLogHandler: LogHandler {
 
     public var logLevel: Logger.Level
     public var metadata: Logger.Metadata = [:]
-    private let format: Format
-    private let isJournal: Bool
+    let format: Format
+    let isJournal: Bool
+    /// What copies of this handler have in common.
+    private let shared = Shared()
+
+    private final class Shared: Sendable {
+        let limiter = Mutex(LogLimiter())
+    }
 
     /// - Parameter environment: the process's, for `JOURNAL_STREAM`.
     public init(level: Logger.Level, format: Format, environment: [String: String]) {
+        self.init(level: level, format: format, isJournal: Self.isJournal(environment))
+    }
+
+    init(level: Logger.Level, format: Format, isJournal: Bool) {
         logLevel = level
         self.format = format
-        isJournal = environment["JOURNAL_STREAM"] != nil
+        self.isJournal = isJournal
     }
 
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -36,97 +50,73 @@ public struct StderrLogHandler: LogHandler {
     public func log(event: LogEvent) {
         var all = metadata
         if let extra = event.metadata { all.merge(extra) { _, new in new } }
-        let line = render(level: event.level, message: "\(event.message)", all)
+        for line in lines(
+            level: event.level, message: "\(event.message)", all, now: MonotonicClock.nanoseconds)
+        {
+            Self.write(line)
+        }
+    }
+
+    /// Says how many lines were left out, where it is time to.
+    /// - Parameter all: at the end, whether it is time or not.
+    package func writeSummaries(all: Bool = false) {
+        for line in summaries(now: MonotonicClock.nanoseconds, all: all) { Self.write(line) }
+    }
+
+    /// Says why the command ends, a line of the journal each.
+    package static func writeFailure(_ text: String, environment: [String: String]) {
+        let prefix = isJournal(environment) ? "<\(priority(.error))>" : ""
+        for line in text.split(separator: "\n") { write("\(prefix)\(visible(line))\n") }
+    }
+
+    /// The lines that an event leads to: none if its cause has had too many.
+    func lines(
+        level: Logger.Level, message: String, _ metadata: Logger.Metadata, now: UInt64
+    ) -> [String] {
+        let cause = LogLimiter.Cause(
+            level: level, head: Self.head(of: message),
+            pipeline: metadata["pipeline"].map { "\($0)" } ?? "")
+        guard shared.limiter.withLock({ $0.admits(cause, now: now) }) else { return [] }
+        return [render(level: level, message: message, metadata)]
+    }
+
+    /// The lines about what was left out.
+    func summaries(now: UInt64, all: Bool = false) -> [String] {
+        shared.limiter.withLock { $0.takeSummaries(now: now, all: all) }.map { summary in
+            let pipeline = summary.cause.pipeline
+            return render(
+                level: summary.cause.level,
+                message: "\(summary.count) more of this: \(summary.cause.head)",
+                pipeline.isEmpty ? [:] : ["pipeline": "\(pipeline)"])
+        }
+    }
+
+    /// What stays the same while the details change: the message up to its first `": "`.
+    private static func head(of message: String) -> String {
+        var previousIsColon = false
+        for index in message.utf8.indices {
+            let byte = message.utf8[index]
+            if previousIsColon, byte == 0x20 {
+                return String(message[..<message.utf8.index(before: index)])
+            }
+            previousIsColon = byte == 0x3A
+        }
+        return message
+    }
+
+    /// Whether standard error is the very stream that systemd connected to the journal.
+    private static func isJournal(_ environment: [String: String]) -> Bool {
+        guard let stream = environment["JOURNAL_STREAM"] else { return false }
+        var status = stat()
+        guard unsafe fstat(STDERR_FILENO, &status) == 0 else { return false }
+        return stream == "\(status.st_dev):\(status.st_ino)"
+    }
+
+    private static func write(_ line: String) {
         let bytes = Array(line.utf8)
         // A log that cannot be written has nowhere to be reported.
-        _ = unsafe bytes.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
-    }
-
-    func render(level: Logger.Level, message: String, _ metadata: Logger.Metadata) -> String {
-        let prefix =
-            isJournal ? "<\(Self.priority(level))>" : "\(Self.timeOfDay()) \(Self.name(level)) "
-        let pairs = metadata.sorted { $0.key < $1.key }
-        switch format {
-        case .text:
-            let rest = pairs.map { " \($0.key)=\(Self.quoted("\($0.value)"))" }.joined()
-            return prefix + Self.oneLine(message) + rest + "\n"
-        case .json:
-            var json = JSONWriter(growingTo: .max)
-            json.beginObject()
-            json.key("level")
-            json.string("\(level)")
-            json.key("message")
-            json.string(message)
-            for (key, value) in pairs {
-                json.key(key)
-                json.string("\(value)")
-            }
-            json.endObject()
-            _ = json.finish()
-            let text = String(decoding: json.copyBytes(), as: UTF8.self)
-            return (isJournal ? prefix : "") + text + "\n"
+        _ = unsafe bytes.withUnsafeBytes {
+            unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count)
         }
-    }
-
-    /// Syslog's numbers: 7 debug to 2 critical.
-    private static func priority(_ level: Logger.Level) -> Int {
-        switch level {
-        case .trace, .debug: 7
-        case .info: 6
-        case .notice: 5
-        case .warning: 4
-        case .error: 3
-        case .critical: 2
-        }
-    }
-
-    private static func name(_ level: Logger.Level) -> String {
-        switch level {
-        case .trace: "TRACE"
-        case .debug: "DEBUG"
-        case .info: "INFO "
-        case .notice: "NOTE "
-        case .warning: "WARN "
-        case .error: "ERROR"
-        case .critical: "CRIT "
-        }
-    }
-
-    /// UTC, `HH:MM:SS.mmm`.
-    private static func timeOfDay() -> String {
-        let milliseconds = WallClock.nanoseconds / 1_000_000
-        let seconds = milliseconds / 1000
-        func padded(_ value: Int64, _ width: Int) -> String {
-            let digits = String(value)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        return padded(seconds / 3600 % 24, 2) + ":" + padded(seconds / 60 % 60, 2) + ":"
-            + padded(seconds % 60, 2) + "." + padded(milliseconds % 1000, 3)
-    }
-
-    /// What came from outside may hold line feeds and terminal escapes; a line of the log may not.
-    private static func oneLine(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }) else {
-            return text
-        }
-        var safe = ""
-        for scalar in text.unicodeScalars {
-            if scalar.value < 32 || scalar.value == 127 {
-                safe += "\\u{\(String(scalar.value, radix: 16))}"
-            } else {
-                safe.unicodeScalars.append(scalar)
-            }
-        }
-        return safe
-    }
-
-    private static func quoted(_ value: String) -> String {
-        let isPlain =
-            !value.isEmpty
-            && value.utf8.allSatisfy { $0 > 32 && $0 != 127 && $0 != 0x22 && $0 != 0x3D }
-        guard !isPlain else { return value }
-        let escaped = value.split(separator: "\"", omittingEmptySubsequences: false)
-            .joined(separator: "\\\"")
-        return "\"\(oneLine(escaped))\""
     }
 }

@@ -35,6 +35,11 @@ package struct Configuration: Sendable, Equatable {
         (uplink.broker ?? sensors.broker).map { broker(named: $0) } ?? onlyBroker
     }
 
+    /// The broker on which commands come; nil without `updates.commands`.
+    package var commandBroker: BrokerConfiguration? {
+        updates?.commands.flatMap { $0.broker.map { broker(named: $0) } ?? uplinkBroker }
+    }
+
     /// The broker from which a pipeline has its readings.
     ///
     /// nil only in a configuration that has not been checked.

@@ -123,7 +123,10 @@ final class CurlHandle {
             return unsafe ccurl_perform(handle)
         }
         return try withExtendedLifetime(transfer) { () throws(RegistryError) -> HTTPAnswer in
-            try transfer.result(code == CURLE_OK ? nil : failure(code, request.url, settings))
+            var answer = try transfer.result(
+                code == CURLE_OK ? nil : failure(code, request.url, settings))
+            answer.errorText = request.withoutSecrets(answer.errorText, settings)
+            return answer
         }
     }
 
