@@ -223,4 +223,30 @@ struct StatusPageTests {
             try browser.text("document.querySelector('#link').textContent").contains(
                 "does not answer"))
     }
+
+    @Test(
+        "A browser asks for the token, says that a wrong one is wrong, and goes on with the right one",
+        .enabled(if: TestBrowser.isAvailable, "Chromium is not installed"))
+    func unlock() throws {
+        let directory = try TemporaryDirectory("page-token")
+        let file = try directory.write("correct-horse-battery-staple-42\n", to: "token")
+        chmod(file, 0o600)
+        let page = try PageAgent(", tokenFile: \(file)")
+        let browser = try TestBrowser()
+        try browser.open("http://localhost:\(page.port)/")
+        try browser.wait(for: "document.documentElement?.dataset.link === 'locked'")
+        #expect(try browser.text("document.querySelector('#main').hidden") == "true")
+        func enter(_ token: String) throws {
+            try browser.wait(
+                for: """
+                    (input => { input.value = '\(token)'; input.form.requestSubmit(); return true; })(document.querySelector('#token'))
+                    """)
+        }
+        try enter("wrong")
+        try browser.wait(
+            for: "document.querySelector('#unlock-error').textContent.includes('does not take')")
+        try enter("correct-horse-battery-staple-42")
+        try browser.wait(for: "document.querySelector('#agent').textContent === 'box'")
+        #expect(try browser.text("document.querySelector('#unlock').hidden") == "true")
+    }
 }

@@ -222,7 +222,9 @@ function drawAssets() {
   for (const [key, row] of rows) if (!seen.has(key)) { row.root.remove(); rows.delete(key); }
   $("assets-note").hidden = matching <= assets.length;
   say($("assets-note"), `${assets.length} of ${format(matching, 9)} are listed. Search finds the others.`);
-  if (!state.asset && assets.length) choose(assets[0].key, false);
+  // A bookmark may name an asset that is no more.
+  const isKnown = assets.some((asset) => asset.key === state.asset) || state.search || matching > assets.length;
+  if ((!state.asset || !isKnown) && assets.length) choose(assets[0].key, false);
 }
 
 function drawRaised() {
