@@ -176,13 +176,17 @@ struct StatusPageTests {
         let browser = try TestBrowser()
         try browser.open("http://localhost:\(page.port)/#asset=p1")
         try browser.wait(for: "document.querySelectorAll('#charts .line').length === 5")
-        // What it shows is what the agent says.
+        // What it shows is what the agent says of itself.
+        let status = try page.json("/api/v1/status")
+        let alarm = try #require((status["alarms"] as? [[String: Any]])?.first)
+        let asset = alarm["asset"] as? String ?? "", severity = alarm["severity"] as? String ?? ""
         #expect(try browser.text("document.querySelector('#agent').textContent") == "box")
         #expect(
             try browser.text("document.querySelector('#state-text').textContent")
                 == "1 alarm raised")
         let row = "document.querySelector('#assets .row').textContent"
-        #expect(try browser.text(row).hasPrefix("p1warning"))
+        #expect(try browser.text(row).hasPrefix("\(asset)\(severity),"))
+        #expect(asset == "p1" && severity == "warning")
         let score = try #require(assets[0]["score"] as? Double)
         #expect(
             try browser.text("document.querySelector('#assets .row-score').textContent")

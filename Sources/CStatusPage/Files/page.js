@@ -445,7 +445,7 @@ async function readProblems() {
     const response = await fetch("api/v1/status", { headers: feed.headers, cache: "no-store", credentials: "same-origin" });
     const { problems = [] } = response.ok ? await response.json() : {};
     $("problems-card").hidden = problems.length === 0;
-    $("problems").replaceChildren(...problems.toReversed().slice(0, 6).map((problem) => make("li", { "data-kind": problem.level === "error" ? "major" : "warning" },
+    $("problems").replaceChildren(...problems.slice(0, 6).map((problem) => make("li", { "data-kind": problem.level === "error" ? "major" : "warning" },
       make("span", { class: "shape", "aria-hidden": "true" }),
       make("span", { class: "event-text", title: problem.message }, problem.pipeline ? make("b", { text: `${problem.pipeline} ` }) : null, problem.message, problem.count > 1 ? make("span", { class: "quiet", text: ` ×${format(problem.count, 6)}` }) : null),
       make("time", { class: "quiet", datetime: problem.last, text: clock(Date.parse(problem.last)) }))));
