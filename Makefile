@@ -78,7 +78,7 @@ install-files:
 	install -D -m 0755 -s "$(BUILT)" "$(DESTDIR)$(PREFIX)/bin/edge-agent"
 	install -D -m 0644 -t "$(DESTDIR)$(UNITDIR)" systemd/edge-agent.service systemd/edge-agent@.service
 	install -D -m 0644 systemd/edge-agent.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/edge-agent.conf"
-	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/doc/edge-agent/examples" systemd/real-time.conf.example config/demo/description.json
+	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/doc/edge-agent/examples" systemd/real-time.conf.example config/mosquitto.acl config/demo/description.json
 	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/edge-agent/demo-bundle" config/demo/bundle/*
 	[ -e "$(DESTDIR)/etc/edge-agent/edge-agent.yaml" ] || install -D -m 0644 config/edge-agent.yaml "$(DESTDIR)/etc/edge-agent/edge-agent.yaml"
 	install -d "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/bash-completion/completions" \
@@ -113,7 +113,7 @@ $(MALLOC_COUNTER): Tests/alloc/malloc_counter.c
 	mkdir -p $(@D)
 	clang -std=c11 -O2 -fPIC -shared -Wall -Wextra -Werror -o $@ $<
 
-$(TEST_PYTHON): scripts/tests/requirements.txt | packages-test
+$(TEST_PYTHON): scripts/tests/requirements.txt scripts/models/requirements.txt | packages-test
 	rm -rf .build-python
 	python3 -m venv .build-python
 	.build-python/bin/pip install --quiet --disable-pip-version-check --requirement scripts/tests/requirements.txt
