@@ -92,7 +92,9 @@ struct DocumentedFile: Sendable, CustomTestStringConvertible {
                 comment = nil
             }
             // A command must not hide from the tests in a block that is only indented.
-            if indentation >= 4, lastLine.isEmpty, !trimmed.isEmpty, !trimmed.hasPrefix("-") {
+            if indentation >= 4, lastLine.isEmpty || lastLine.hasPrefix("#"), !trimmed.isEmpty,
+                !trimmed.hasPrefix("-")
+            {
                 faults.append("\(name):\(index + 1): an indented block: fence it")
             }
             prose.append((index + 1, line))

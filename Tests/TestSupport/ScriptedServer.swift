@@ -82,7 +82,14 @@ public final class ScriptedServer: Sendable {
             var index = 0
             while true {
                 let descriptor = accept(listener, nil, nil)
-                guard descriptor >= 0 else { break }
+                guard descriptor >= 0 else {
+                    // Only `deinit` ends it: the number must be ours until then.
+                    if errno == EINVAL { break }
+                    usleep(1000)
+                    continue
+                }
+                // A child that another test starts must not keep the connection open.
+                _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
                 let connection = Connection(descriptor: descriptor, index: index)
                 index += 1
                 Thread.detachNewThread {
@@ -99,11 +106,11 @@ public final class ScriptedServer: Sendable {
     }
 
     fileprivate static func listen(_ port: UInt16, backlog: Int32) throws -> Int32 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(
+            AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0, FreePort.bindLoopback(descriptor, port) == 0,
             Glibc.listen(descriptor, backlog) == 0
         else { throw TestFailure("cannot listen: \(String(cString: strerror(errno)))") }
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         return descriptor
     }
 }
