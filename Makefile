@@ -90,7 +90,7 @@ install-files:
 	install -D -m 0755 -s "$(BUILT)" "$(DESTDIR)$(PREFIX)/bin/edge-agent"
 	install -D -m 0644 -t "$(DESTDIR)$(UNITDIR)" systemd/edge-agent.service systemd/edge-agent@.service
 	install -D -m 0644 systemd/edge-agent.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/edge-agent.conf"
-	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/doc/edge-agent/examples" systemd/real-time.conf.example config/demo/description.json \
+	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/doc/edge-agent/examples" systemd/real-time.conf.example config/mosquitto.acl config/demo/description.json \
 	  config/prometheus/edge-agent.rules.yaml config/grafana/edge-agent.json
 	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/edge-agent/demo-bundle" config/demo/bundle/*
 	[ -e "$(DESTDIR)/etc/edge-agent/edge-agent.yaml" ] || install -D -m 0644 config/edge-agent.yaml "$(DESTDIR)/etc/edge-agent/edge-agent.yaml"
@@ -133,7 +133,7 @@ $(UPDATE_SHIM): Tests/faults/update_shim.c
 	mkdir -p $(@D)
 	clang -std=c11 -O2 -fPIC -shared -Wall -Wextra -Werror -o $@ $<
 
-$(TEST_PYTHON): scripts/tests/requirements.txt | packages-test
+$(TEST_PYTHON): scripts/tests/requirements.txt scripts/models/requirements.txt | packages-test
 	rm -rf .build-python
 	python3 -m venv .build-python
 	.build-python/bin/pip install --quiet --disable-pip-version-check --requirement scripts/tests/requirements.txt
