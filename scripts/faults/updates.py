@@ -47,6 +47,9 @@ pipelines:
   - name: level
     topics: ["{name}/{{asset}}/reading"]
     model: {level}
+    # Nor is the time that a busy machine's processor was somebody else's.
+    budget: 10s
+    inferenceShare: 1
     predictions: {{ mode: full, qos: 0 }}
     update: {{ registry: stick, model: "level:{new}" }}
 """
