@@ -3,7 +3,7 @@ internal import CMosquitto
 internal import Glibc
 
 /// One connection of libmosquitto, from `mosquitto_new` to `mosquitto_destroy`. Together with
-/// `MosquittoCallbacks.swift` the only code that talks to the library.
+/// `MosquittoCallbacks.swift` and `MosquittoProperties.swift` the only code that talks to the library.
 ///
 /// A connection is used once: after a loss a new one is made. So nothing that the library had queued
 /// is sent behind our back, and certificates and passwords are read afresh.
@@ -354,55 +354,4 @@ internal import Glibc
         expiryPropertiesFor = (contentType, seconds)
         return 0
     }
-}
-
-/// A list of MQTT 5 properties, freed with this object.
-@safe private final class MosquittoProperties {
-    // Proof of @safe: the list is this object's own, made and freed by the library's functions.
-    private(set) var head: OpaquePointer?
-
-    deinit {
-        unsafe mosquitto_property_free_all(&head)
-    }
-
-    func add(_ property: mqtt5_property, _ value: UInt32) -> Int32 {
-        unsafe mosquitto_property_add_int32(&head, Int32(property.rawValue), value)
-    }
-
-    func add(correlation: [UInt8]) -> Int32 {
-        guard let count = UInt16(exactly: correlation.count) else {
-            return Int32(MOSQ_ERR_INVAL.rawValue)
-        }
-        return unsafe mosquitto_property_add_binary(
-            &head, Int32(MQTT_PROP_CORRELATION_DATA.rawValue), correlation, count)
-    }
-
-    /// Adds nothing for no content type.
-    func add(_ contentType: MQTTContentType) -> Int32 {
-        if contentType == .none { return 0 }
-        return unsafe mosquitto_property_add_string(
-            &head, Int32(MQTT_PROP_CONTENT_TYPE.rawValue), contentType.text)
-    }
-
-    /// Forgets the list: someone else frees it.
-    func giveUp() {
-        unsafe head = nil
-    }
-}
-
-/// What the library said to its log callback about errors, bounded.
-struct MosquittoLog {
-    /// Longest text that is kept; a chain of OpenSSL errors is about 300 bytes.
-    static let maximumBytes = 600
-    private(set) var text = ""
-
-    mutating func append(_ line: String) {
-        guard !line.isEmpty, text.utf8.count + line.utf8.count + 2 <= Self.maximumBytes else {
-            return
-        }
-        if !text.isEmpty { text += "; " }
-        text += line
-    }
-
-    mutating func removeAll() { text = "" }
 }
