@@ -20,7 +20,7 @@ final class PipelineHost: Sendable {
     let modelView: PipelineModel.View
     /// nil: nobody can look.
     let history: AssetHistory?
-    private let publishesLive: Bool
+    let publishesLive: Bool
     private let thread: Mutex<PipelineThread>
 
     /// Tests the model on this box and allocates the pipeline. Blocks for about 30 ms.
