@@ -33,16 +33,28 @@ struct DocumentationTests {
             }
         })
     func commands(file: DocumentedFile) throws {
+        // Where everything runs at once a model may be measured too slow for its bundle: not the page's fault.
+        let isBusy = "more than its share of the budget"
+        for attempt in 1...3 {
+            guard let failure = try Self.follow(file) else { return }
+            guard attempt < 3, failure.contains(isBusy) else {
+                Issue.record("\(failure)\nsee Documentation in CONTRIBUTING.md")
+                return
+            }
+        }
+    }
+
+    /// Does what a page says; returns where that fails.
+    private static func follow(_ file: DocumentedFile) throws -> String? {
         let sandbox = try DocumentationSandbox()
         for block in file.blocks {
             do {
                 try sandbox.follow(block)
             } catch {
-                Issue.record(
-                    "\(file.name):\(block.line): \(error)\nsee Documentation in CONTRIBUTING.md")
-                return
+                return "\(file.name):\(block.line): \(error)"
             }
         }
+        return nil
     }
 
     @Test("has no configuration that the agent does not take", arguments: DocumentedFile.all)
