@@ -60,7 +60,7 @@ package struct Agent: Sendable {
         }
         let services: [any Service] =
             [
-                monitor, OutboxHost(outbox: outbox, logger: logger),
+                monitor, OutboxHost(outbox: outbox, states: hosts.map(\.state), logger: logger),
                 PipelineHosts(hosts: hosts, saver: saver, notifier: notifier),
             ] + (updateService.map { [$0] } ?? [])
         let group = ServiceGroup(
@@ -70,10 +70,13 @@ package struct Agent: Sendable {
         try await group.run()
     }
 
+    /// No pipeline has this name.
+    private static let ownLane = "/agent"
+
     /// For what the agent says about itself.
     private func makeLane(_ outbox: OutboxService) throws(AgentError) -> OutboxLane {
         do throws(OutboxError) {
-            return try outbox.makeLane(name: "/agent", capacityBytes: 64 << 10)
+            return try outbox.makeLane(name: Self.ownLane, capacityBytes: 64 << 10)
         } catch {
             throw .outbox(error)
         }
@@ -117,7 +120,7 @@ package struct Agent: Sendable {
         let configured = Set(plan.pipelines.map(\.configuration.name))
         let left = Dictionary(grouping: outbox.kept, by: \.scope)
         for (name, alarms) in left.sorted(by: { $0.key < $1.key })
-        where !configured.contains(name) {
+        where !configured.contains(name) && name != Self.ownLane {
             logger.warning(
                 "alarms of a pipeline that is no longer configured stay raised: clear their retained states",
                 metadata: ["pipeline": "\(name)", "alarms": "\(alarms.count)"])

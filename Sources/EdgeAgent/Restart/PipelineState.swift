@@ -1,4 +1,5 @@
 internal import SensorIO
+internal import Synchronization
 
 /// A pipeline's saved windows: where they stand, what they are bound to, and how to get them from its thread.
 ///
@@ -10,6 +11,7 @@ final class PipelineState: Sendable {
     let header: StateHeader
     private let metrics: PipelineMetrics
     private let lane: OutboxLane
+    private let written = Atomic<UInt64>(0)
 
     init(
         path: String, header: StateHeader, exchange: StateExchange, metrics: PipelineMetrics,
@@ -21,6 +23,9 @@ final class PipelineState: Sendable {
         self.metrics = metrics
         self.lane = lane
     }
+
+    /// Bytes of all its files so far. - Thread: any.
+    var bytesWritten: UInt64 { written.load(ordering: .relaxed) }
 
     /// What tells whether there is anything to save.
     var samples: UInt64 { metrics[.samples] }
@@ -67,7 +72,11 @@ final class PipelineState: Sendable {
                 return isLast
             }
             guard let isLast else { continue }
-            if isLast { return try writer.finish(entries: UInt32(clamping: entries)) }
+            if isLast {
+                let bytes = try writer.finish(entries: UInt32(clamping: entries))
+                written.wrappingAdd(UInt64(bytes), ordering: .relaxed)
+                return bytes
+            }
             exchange.request(goesOn: true)
             request()
         }

@@ -112,7 +112,7 @@ extension OutboxCore {
     mutating func commitFailed(_ error: SQLiteError, now: UInt64) {
         if !isDiskFailed { events.append(.diskFailed(error)) }
         isDiskFailed = true
-        isMemoryAllThereIs = !isConnected
+        isMemoryAllThereIs = !isConnected && isUplinkTried
         diskRetryAt = now &+ limits.diskRetry
         // What waits for the quarantine is bounded like everything in memory.
         while refusals.count > 100 {
