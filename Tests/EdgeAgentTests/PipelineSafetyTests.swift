@@ -88,11 +88,11 @@ struct PipelineSafetyTests {
         let alerts = try ScriptedBroker()
         let rig = try LaneRig(Self.bulk, alerts: alerts, laneBytes: 128 << 10)
         try waitUntil("connection for alerts") { rig.metrics[.alertsConnected] == 1 }
-        // More than one turn reads, more than may wait for a PUBACK, and more than the lane holds.
-        try rig.broker.send((0..<1_000).map { _ in ("p", 1) })
-        try rig.takeRecords(1_000)
-        #expect(rig.metrics[.samples] == 1_000)
-        #expect(rig.metrics[.predictions] == 1_000)
+        // More than may wait for a PUBACK, and more than the lane holds.
+        try rig.broker.send((0..<400).map { _ in ("p", 1) })
+        try rig.takeRecords(400, within: 60)
+        #expect(rig.metrics[.samples] == 400)
+        #expect(rig.metrics[.predictions] == 400)
         #expect(rig.metrics[.undeliverableEvents] == 0)
     }
 

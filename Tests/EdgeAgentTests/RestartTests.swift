@@ -202,6 +202,26 @@ struct RestartTests {
         #expect(try agent.stop() == .code(0))
     }
 
+    @Test(
+        "After 'kill -9' the state of the outbox is made right, after an orderly end nothing is said"
+    )
+    func outboxState() throws {
+        let broker = try TestBroker()
+        let subscriber = try TestSubscriber(broker, ["edge/box/state/outbox", "edge/box/alerts"])
+        let agent = try TestAgent(Self.yaml(broker))
+        try agent.restart()
+        try agent.restart()
+        #expect(subscriber.messages.all.isEmpty)
+        try agent.killAndRestart()
+        let events = try subscriber.waitForEvents("edge/box/alerts", count: 1)
+        #expect(events[0].data["label"] as? String == "outbox-unavailable")
+        #expect(events[0].data["reason"] as? String == "restarted")
+        let states = try subscriber.waitForEvents("edge/box/state/outbox", count: 1)
+        #expect(states[0].json["state"] as? String == "cleared")
+        #expect(states[0].json["event"] as? String == events[0].identifier)
+        #expect(try agent.stop() == .code(0))
+    }
+
     @Test("The agent's own alert that was raised is cleared by the next start")
     func ownAlert() throws {
         let broker = try TestBroker()

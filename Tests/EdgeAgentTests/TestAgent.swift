@@ -136,14 +136,19 @@ struct ReceivedEvent {
     let isRetained: Bool
 
     init?(_ message: TestMessage) {
+        self.init(
+            topic: message.topic, payload: message.payload, contentType: message.contentType,
+            isRetained: message.isRetained)
+    }
+
+    init?(topic: String, payload: [UInt8], contentType: String = "", isRetained: Bool) {
         guard
-            let json = try? JSONSerialization.jsonObject(with: Data(message.payload))
-                as? [String: Any]
+            let json = try? JSONSerialization.jsonObject(with: Data(payload)) as? [String: Any]
         else { return nil }
         self.json = json
-        topic = message.topic
-        contentType = message.contentType
-        isRetained = message.isRetained
+        self.topic = topic
+        self.contentType = contentType
+        self.isRetained = isRetained
     }
 
     var identifier: String { json["id"] as? String ?? "" }

@@ -95,6 +95,7 @@ struct OutboxLogMarkTests {
             _ = try store.beginBoot(now: .now())
             _ = try store.write(OutboxBatch(inserts: [OutboxFixture.record(1, topic: "t")]))
             #expect(OutboxLogMark.read(path: path)?.frames ?? 0 > 0)
+            try store.endBoot()
             try store.checkpoint()
             #expect(OutboxLogMark.read(path: path)?.frames == 0)
             // The log begins anew at its start, and so does the note.
@@ -106,6 +107,7 @@ struct OutboxLogMarkTests {
         #expect(OutboxLogMark.read(path: path)?.frames == 0)
         let opening = try OutboxOpening(configuration: configuration, now: .now())
         #expect(opening.events.isEmpty)
+        #expect(opening.start.followsOrderlyEnd)
         // After a clean end the note names the new log as well.
         _ = try opening.store.write(OutboxBatch(inserts: [OutboxFixture.record(3, topic: "t")]))
         let mark = try #require(OutboxLogMark.read(path: path))
@@ -123,6 +125,7 @@ struct OutboxLogMarkTests {
         do {
             let opening = try OutboxOpening(configuration: configuration, now: .now())
             #expect(opening.events.isEmpty)
+            #expect(!opening.start.followsOrderlyEnd)
             // What a failed synchronisation left of the log would be lost with what is appended to it.
             #expect(OutboxSalvage.size(path + "-wal") ?? 0 == 0)
             for suffix in Self.suffixes {

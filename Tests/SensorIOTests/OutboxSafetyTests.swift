@@ -55,6 +55,20 @@ struct OutboxSafetyTests {
         #expect(core.durableSequence(lane: 0) == 1)
     }
 
+    @Test(
+        "A disk that fails at the start makes nothing safe before it is known that the uplink is away"
+    )
+    mutating func failsAtStart() {
+        core.commitFailed(Self.failure, now: 0)
+        accept(1)
+        #expect(core.durableSequence(lane: 0) == 0)
+        // The attempt to connect has failed; the disk is tried once more.
+        core.disconnected()
+        #expect(core.durableSequence(lane: 0) == 0)
+        core.commitFailed(Self.failure, now: 1)
+        #expect(core.durableSequence(lane: 0) == 1)
+    }
+
     @Test("A refused record that was never on the disk is safe in the quarantine, not before")
     mutating func refused() throws {
         core.connected()

@@ -179,7 +179,7 @@ struct OutboxSalvageTests {
         #expect(result.ids.count >= (kind == 0x05 ? 1_000 : 996))
     }
 
-    @Test("A truncated database gives what is left of it", arguments: [0.1, 0.5, 0.9, 0.999])
+    @Test("A truncated database gives what is left of it", arguments: [0.15, 0.5, 0.9, 0.999])
     func truncated(_ share: Double) throws {
         _ = try makeDatabase(1_000)
         let size = OutboxSalvage.size(path) ?? 0

@@ -150,7 +150,9 @@ class Proxy:
     @staticmethod
     async def _run(connection, function, sets):
         for _, end in connection.ends:
-            end.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            endpoint = end.get_extra_info("socket")
+            if endpoint is not None:  # it may have gone already
+                endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for one in sets:
             one.add(connection)
         try:

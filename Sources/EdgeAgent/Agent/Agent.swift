@@ -86,7 +86,7 @@ package struct Agent: Sendable {
             stateDirectory: plan.configuration.agent.stateDirectory, view: view, logger: logger)
         let services: [any Service] =
             [
-                monitor, OutboxHost(outbox: outbox, logger: logger),
+                monitor, OutboxHost(outbox: outbox, states: hosts.map(\.state), logger: logger),
                 PipelineHosts(hosts: hosts, saver: saver, notifier: notifier),
             ] + (updateService.map { [$0] } ?? []) + (http.map { [$0] } ?? [])
             + (socket.map { [$0] } ?? [])
@@ -110,10 +110,13 @@ package struct Agent: Sendable {
                 }))
     }
 
+    /// No pipeline has this name.
+    private static let ownLane = "/agent"
+
     /// For what the agent says about itself.
     private func makeLane(_ outbox: OutboxService) throws(AgentError) -> OutboxLane {
         do throws(OutboxError) {
-            return try outbox.makeLane(name: "/agent", capacityBytes: 64 << 10)
+            return try outbox.makeLane(name: Self.ownLane, capacityBytes: 64 << 10)
         } catch {
             throw .outbox(error)
         }
@@ -161,7 +164,7 @@ package struct Agent: Sendable {
         let configured = Set(plan.pipelines.map(\.configuration.name))
         let left = Dictionary(grouping: outbox.kept, by: \.scope)
         for (name, alarms) in left.sorted(by: { $0.key < $1.key })
-        where !configured.contains(name) {
+        where !configured.contains(name) && name != Self.ownLane {
             logger.warning(
                 "alarms of a pipeline that is no longer configured stay raised: clear their retained states",
                 metadata: ["pipeline": "\(name)", "alarms": "\(alarms.count)"])

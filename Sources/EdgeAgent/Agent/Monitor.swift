@@ -34,6 +34,9 @@ struct Monitor: Service {
             box: events, log: log, lane: lane, wallClock: wallClock, agent: plan.agent,
             boot: outbox.boot.number, alertTopic: plan.agentAlertTopic,
             stateTopic: plan.outboxStateTopic)
+        reporter.clearEarlier(
+            outbox.kept.filter { $0.scope == lane.name },
+            followsOrderlyEnd: outbox.followsOrderlyEnd, isDiskUsable: outbox.boot.isPersisted)
         var dropped = hosts.map { _ in UInt64(0) }
         await withGracefulShutdownHandler {
             while !Task.isCancelled, !Task.isShuttingDownGracefully {

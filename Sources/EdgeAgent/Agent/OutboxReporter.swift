@@ -16,6 +16,7 @@ struct OutboxReporter: ~Copyable {
 
     let box: NoticeBox<OutboxEvent>
     private let log: NoticeLog
+    private let lane: OutboxLane
     private let wallClock: WallClock
     private let boot: UInt64
     private let alertTopic: String
@@ -33,12 +34,32 @@ struct OutboxReporter: ~Copyable {
     ) {
         self.box = box
         self.log = log
+        self.lane = lane
         self.wallClock = wallClock
         self.boot = boot
         self.alertTopic = alertTopic
         self.stateTopic = stateTopic
         publisher = AgentAlertPublisher(
             lane: lane, agent: agent, boot: boot, alertTopic: alertTopic)
+    }
+
+    /// Clears what an earlier start has left raised. Once, before the first ``report(now:)``.
+    ///
+    /// On a disk that fails nobody can note that `outbox-unavailable` was raised. So after an end that was none in
+    /// order it is cleared in any case, by an event that names itself as `raisedBy`.
+    ///
+    /// - Parameter kept: of this reporter's lane.
+    mutating func clearEarlier(_ kept: [OutboxKept], followsOrderlyEnd: Bool, isDiskUsable: Bool) {
+        // Whoever cannot read the disk raises the alert itself, and clears it when that is over.
+        guard isDiskUsable else { return }
+        let earlier = kept.compactMap(RetiredAgentAlert.init)
+        for alert in earlier {
+            states.restore(alert.label, alert.raised)
+            publish(alert.label, .cleared, value: 0, limit: 0, reason: .restarted)
+        }
+        if !followsOrderlyEnd, !earlier.contains(where: { $0.label == .outboxUnavailable }) {
+            publish(.outboxUnavailable, .cleared, value: 0, limit: 1, reason: .restarted)
+        }
     }
 
     /// Looks what there is.
@@ -105,13 +126,24 @@ struct OutboxReporter: ~Copyable {
     }
 
     private mutating func publish(
-        _ label: AgentAlertLabel, _ transition: AlertTransition, value: Double, limit: Double
+        _ label: AgentAlertLabel, _ transition: AlertTransition, value: Double, limit: Double,
+        reason: ClearReason = .recovered
     ) {
         let alert = states.makeAlert(
             label, transition, sequence: publisher.makeSequence(), boot: boot,
             timeNanoseconds: WallClock.nanoseconds, clock: wallClock.state, value: value,
-            limit: limit)
+            limit: limit, reason: reason)
         publisher.publish(
             alert, AgentAlertPublisher.Text(subject: Self.subject), stateTopic: stateTopic)
+        if label.ends { keep(alert) }
+        lane.flush()
+    }
+
+    /// Has the next start know how the alert stands.
+    private func keep(_ alert: AgentAlert) {
+        unsafe RetiredAgentAlert.withBytes(alert) { key, bytes in
+            // A lane that is full counts it.
+            _ = unsafe lane.keep(sequence: lane.makeSequence(), key: key, bytes: bytes)
+        }
     }
 }

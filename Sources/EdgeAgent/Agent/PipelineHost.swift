@@ -185,6 +185,7 @@ struct PipelineHosts: Service {
 /// The outbox as a service: the first to start and the last to stop.
 struct OutboxHost: Service {
     let outbox: OutboxService
+    let states: [PipelineState]
     let logger: Logger
 
     func run() async throws {
@@ -196,6 +197,12 @@ struct OutboxHost: Service {
                 "records are lost: the outbox could not be written",
                 metadata: ["records": "\(report.lost)"])
         }
-        logger.notice("stopped", metadata: ["recordsKept": "\(report.stored)"])
+        logger.notice(
+            "stopped",
+            metadata: [
+                "recordsKept": "\(report.stored)",
+                "outboxBytesWritten": "\(outbox.metrics.bytesWritten)",
+                "windowsBytesWritten": "\(states.reduce(0) { $0 &+ $1.bytesWritten })",
+            ])
     }
 }

@@ -40,6 +40,18 @@ package enum AgentAlertLabel: UInt8, Sendable, CaseIterable {
         }
     }
 
+    /// Whether it is over some time; others are facts, which are only ever raised.
+    var ends: Bool {
+        switch self {
+        case .latencyBudgetExceeded, .evaluationFailed, .payloadsRejected, .outboxUnavailable,
+            .outboxWriteBudgetExceeded, .clockUnsynchronised:
+            true
+        case .outboxDropped, .outboxQuarantined, .outboxSalvaged, .updateRefused,
+            .updateRolledBack:
+            false
+        }
+    }
+
     /// How bad it is.
     package var severity: Severity {
         switch self {

@@ -14,14 +14,14 @@ struct AgentAlertStates {
         raised[Int(label.rawValue)] = state
     }
 
-    /// Makes an alert of a transition; a clear names the raise it ends.
+    /// Makes an alert of a transition; a clear names the raise it ends, or itself if nobody knows that.
     mutating func makeAlert(
         _ label: AgentAlertLabel, _ transition: AlertTransition, sequence: UInt64, boot: UInt64,
         timeNanoseconds: Int64, clock: ClockState, value: Double, limit: Double,
         reason: ClearReason = .recovered
     ) -> AgentAlert {
         let index = Int(label.rawValue)
-        if transition == .raised {
+        if transition == .raised || raised[index].by.sequence == 0 {
             raised[index] = Raised(
                 atNanoseconds: timeNanoseconds,
                 by: EventReference(boot: boot, sequence: sequence))

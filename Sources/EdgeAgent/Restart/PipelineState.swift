@@ -1,5 +1,6 @@
 internal import Glibc
 internal import SensorIO
+internal import Synchronization
 
 /// A pipeline's saved windows: where they stand, what they are bound to, and how to get them from its thread.
 ///
@@ -11,6 +12,7 @@ final class PipelineState: Sendable {
     let header: StateHeader
     private let metrics: PipelineMetrics
     private let lane: OutboxLane
+    private let written = Atomic<UInt64>(0)
 
     init(
         path: String, header: StateHeader, exchange: StateExchange, metrics: PipelineMetrics,
@@ -22,6 +24,9 @@ final class PipelineState: Sendable {
         self.metrics = metrics
         self.lane = lane
     }
+
+    /// Bytes of all its files so far. - Thread: any.
+    var bytesWritten: UInt64 { written.load(ordering: .relaxed) }
 
     /// What tells whether there is anything to save.
     var samples: UInt64 { metrics[.samples] }
@@ -82,7 +87,9 @@ final class PipelineState: Sendable {
             guard let isLast else { continue }
             if isLast {
                 try awaitSafety(of: exchange.decided)
-                return try writer.finish(entries: UInt32(clamping: entries))
+                let bytes = try writer.finish(entries: UInt32(clamping: entries))
+                written.wrappingAdd(UInt64(bytes), ordering: .relaxed)
+                return bytes
             }
             exchange.request(goesOn: true)
             request()

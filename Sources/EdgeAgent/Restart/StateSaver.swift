@@ -23,7 +23,6 @@ final class StateSaver: Sendable {
     private let logger: Logger
     private let shouldStop = Atomic<Bool>(false)
     private let thread = Mutex<pthread_t?>(nil)
-    private let written = Atomic<UInt64>(0)
 
     /// - Parameter interval: zero: windows are saved at the end only.
     init(interval: Duration, logger: Logger) throws(AgentError) {
@@ -35,9 +34,6 @@ final class StateSaver: Sendable {
             throw .thread(name: "state", errorNumber: EMFILE)
         }
     }
-
-    /// Bytes of all files written so far. - Thread: any.
-    var bytesWritten: UInt64 { written.load(ordering: .relaxed) }
 
     /// Starts the thread, unless windows are saved at the end only.
     func start(_ pipelines: [PipelineState]) {
@@ -105,7 +101,6 @@ final class StateSaver: Sendable {
                 return MonotonicClock.nanoseconds < deadline
                     && !shouldStop.load(ordering: .relaxed)
             }
-            written.wrappingAdd(UInt64(bytes), ordering: .relaxed)
             turn.samples = samples
             let share = Double(bytes) * Double(count) / Double(Self.maximumBytesPerDay)
             turn.dueAt = max(

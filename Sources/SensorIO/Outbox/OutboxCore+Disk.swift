@@ -115,7 +115,7 @@ extension OutboxCore {
         if let batch { inDoubt.formUnion(batch.inserts.lazy.map(\.id)) }
         if !isDiskFailed { events.append(.diskFailed(error)) }
         isDiskFailed = true
-        isMemoryAllThereIs = !isConnected
+        isMemoryAllThereIs = !isConnected && isUplinkTried
         diskRetryAt = now &+ limits.diskRetry
         // What waits for the quarantine is bounded like everything in memory.
         while refusals.count > 100 {

@@ -364,12 +364,14 @@ extension OutboxCore {
 
     mutating func connected() {
         isConnected = true
+        isUplinkTried = true
         isMemoryAllThereIs = false
     }
 
     /// The connection is gone, and with it everything in flight.
     mutating func disconnected() {
         isConnected = false
+        isUplinkTried = true
         // The uplink was what records were safe by; perhaps the disk is back.
         if isDiskFailed { diskRetryAt = 0 }
         let flights = inFlight

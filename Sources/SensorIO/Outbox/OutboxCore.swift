@@ -128,6 +128,8 @@ struct OutboxCore {
     var isDiskFailed = false
     /// Whether the disk was found not to be writable while there is no uplink.
     var isMemoryAllThereIs = false
+    /// Whether it is known how the uplink is: at the start it is neither there nor away.
+    var isUplinkTried = false
     var diskRetryAt: UInt64 = 0
     var readRetryAt: UInt64 = 0
 

@@ -11,6 +11,8 @@ package final class OutboxService: Sendable {
     package let boot: OutboxBoot
     /// What the lanes of earlier starts have kept.
     package let kept: [OutboxKept]
+    /// Whether the start before this one ended in order; false also after damage, and while nobody can read it.
+    package let followsOrderlyEnd: Bool
     private let sequencer = OutboxSequencer()
     private let shared: OutboxShared
     // Proof: written by init, used by start() once to hand it to the thread, whose own it is from then on.
@@ -39,6 +41,7 @@ package final class OutboxService: Sendable {
         }
         opening?.events.forEach(onEvent)
         kept = opening?.kept ?? []
+        followsOrderlyEnd = opening.map { $0.start.followsOrderlyEnd && $0.events.isEmpty } ?? false
         // From 2^52 up: no stored number gets there.
         boot =
             opening.map { OutboxBoot(number: $0.start.bootNumber, isPersisted: true) }

@@ -3,6 +3,18 @@ extension OutboxStore {
     struct Start {
         var bootNumber: UInt64
         var clock: OutboxClock
+        /// Whether the start before this one ended in order, as far as the database knows.
+        var followsOrderlyEnd: Bool
+    }
+
+    /// One row while an outbox runs.
+    static let runningTable = "CREATE TABLE IF NOT EXISTS running(boot INTEGER PRIMARY KEY)"
+
+    /// Notes that this start ends in order.
+    func endBoot() throws(SQLiteError) {
+        try transaction { () throws(SQLiteError) in
+            try self.connection.execute("DELETE FROM running")
+        }
     }
 
     /// What is not below it is damage: from here up are the numbers of starts without a database.
@@ -41,6 +53,7 @@ extension OutboxStore {
             }
         }
         let clock = OutboxClock(last: mark, now: now)
+        let isCutOff = try connection.integer("SELECT count(*) FROM running") ?? 0 > 0
         try transaction { () throws(SQLiteError) in
             let statement = try self.connection.prepare("INSERT INTO boot VALUES (?,?,?,?,?,?)")
             statement.bind(1, Int64(bitPattern: number))
@@ -50,6 +63,8 @@ extension OutboxStore {
             statement.bind(5, now.wallNanoseconds)
             statement.bind(6, now.isSynchronised ? 1 : 0)
             try statement.run()
+            try self.connection.execute(
+                "DELETE FROM running; INSERT INTO running VALUES (\(number))")
             // A few are kept, for people.
             try self.connection.execute(
                 "DELETE FROM boot WHERE number NOT IN (SELECT number FROM boot"
@@ -61,7 +76,7 @@ extension OutboxStore {
         // into the database. It also keeps the log of a process that is killed again and again from
         // growing. A disk without room for it is no reason to fail.
         try? checkpoint(truncate: true)
-        return Start(bootNumber: number, clock: clock)
+        return Start(bootNumber: number, clock: clock, followsOrderlyEnd: !isCutOff)
     }
 
     private func lastBoot() throws(SQLiteError) -> (number: UInt64, mark: OutboxClockMark)? {

@@ -97,6 +97,7 @@ final class OutboxStore {
         }
         if version < schemaVersion { try migrate(connection) }
         try connection.execute(keptTable)
+        try connection.execute(runningTable)
     }
 
     private static func migrate(_ connection: SQLiteConnection) throws(SQLiteError) {

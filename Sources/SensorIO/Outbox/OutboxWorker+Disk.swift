@@ -160,7 +160,8 @@ extension OutboxWorker {
 
     func closeStore() {
         guard let store else { return }
-        // A failure here costs nothing: the log is read at the next start.
+        // A failure here costs nothing: the log is read at the next start, which takes the end for a crash.
+        if !core.isDiskFailed { try? store.endBoot() }
         try? store.checkpoint(truncate: true)
         self.store = nil
     }
