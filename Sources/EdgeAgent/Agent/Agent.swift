@@ -14,6 +14,7 @@ package struct Agent: Sendable {
     private let logger: Logger
     private let handler: StderrLogHandler
     private let notifier: SystemdNotifier
+    private let environment: [String: String]
 
     /// - Parameters:
     ///   - log: where everything is said.
@@ -23,6 +24,7 @@ package struct Agent: Sendable {
         handler = log
         logger = Logger(label: "edge-agent") { _ in log }
         notifier = SystemdNotifier(environment: environment)
+        self.environment = environment
     }
 
     /// Runs until SIGTERM or SIGINT.
@@ -30,6 +32,10 @@ package struct Agent: Sendable {
     /// - Throws: `AgentError` when something cannot be started.
     package func run() async throws {
         let startedAt = WallClock.nanoseconds
+        // From the first moment on: untrapped, the signal ends the process.
+        let reloads = await UnixSignalsSequence(trapping: .sighup)
+        let readiness = Readiness()
+        notifier.send(.status("testing the models"))
         try prepareProcess()
         let wallClock = WallClock()
         let log = NoticeLog(logger: logger)
@@ -58,7 +64,8 @@ package struct Agent: Sendable {
         saver.start(hosts.map(\.state))
         let monitor = Monitor(
             hosts: hosts, outbox: outbox, events: events, lane: try makeLane(outbox), plan: plan,
-            wallClock: wallClock, log: log, handler: handler, notifier: notifier,
+            status: status, wallClock: wallClock, log: log, handler: handler, notifier: notifier,
+            readiness: readiness,
             logger: logger, locksMemory: plan.configuration.agent.lockMemory)
         // The last one ends first: the monitor logs what the others say at their end.
         let updateService = try updates?.start(hosts) { pipeline, version in
@@ -67,7 +74,12 @@ package struct Agent: Sendable {
         }
         let services: [any Service] =
             [
-                monitor, OutboxHost(outbox: outbox, logger: logger),
+                monitor,
+                Reloader(
+                    signals: reloads, hosts: hosts, outbox: outbox, plan: plan,
+                    environment: environment, handler: handler, logger: logger,
+                    notifier: notifier, readiness: readiness),
+                OutboxHost(outbox: outbox, logger: logger),
                 PipelineHosts(hosts: hosts, saver: saver, notifier: notifier),
             ] + (updateService.map { [$0] } ?? [])
         let group = ServiceGroup(
@@ -155,18 +167,9 @@ package struct Agent: Sendable {
     private func makeOutbox(
         status: StatusBox, events: NoticeBox<OutboxEvent>
     ) throws(AgentError) -> OutboxService {
-        let settings = plan.configuration.outbox
-        let configuration = OutboxConfiguration(
-            path: settings.path, maximumBytes: settings.maximumBytes,
-            maximumAgeSeconds: UInt32(clamping: settings.maximumAge.components.seconds),
-            maximumMemoryBytes: settings.maximumMemoryBytes,
-            commitDelayNanoseconds: UInt64(clamping: settings.commitDelay.wholeNanoseconds),
-            window: settings.window, drainRecordsPerSecond: settings.drainRate,
-            maximumQuarantined: settings.maximumQuarantined,
-            writeBudgetBytes: settings.writeBudgetBytes)
         do throws(OutboxError) {
             return try OutboxService(
-                configuration: configuration,
+                configuration: plan.configuration.outbox.outboxConfiguration,
                 uplink: { boot in
                     status.update { $0.boot = boot.number }
                     var endpoint = plan.uplink

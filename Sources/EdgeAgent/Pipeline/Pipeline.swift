@@ -50,6 +50,7 @@ package final class Pipeline {
     var evaluations: UInt64 = 0
 
     // MARK: Publishing
+    var predictions: PipelineSettings.Predictions
     var events: PipelineEventWriter
     var agentEvents: AgentEventWriter
     let topicBuffer: UnsafeMutableRawBufferPointer
@@ -98,6 +99,7 @@ package final class Pipeline {
         self.lane = lane
         self.wallClock = wallClock
         self.control = control
+        predictions = settings.predictions
         metrics = PipelineMetrics()
         notices = NoticeBox()
         do {
@@ -214,6 +216,7 @@ package final class Pipeline {
         turnWallNanoseconds = WallClock.nanoseconds
         if !poll.readiness(at: wakeIndex).isEmpty { lane.drainWake() }
         takeModels(now: now)
+        takeChanges(now: now)
 
         alertSession?.service(poll, nowNanoseconds: now)
         if mayRead {
