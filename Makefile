@@ -11,7 +11,7 @@ RELEASE := -c release --static-swift-stdlib -Xlinker --no-export-dynamic --no-co
 TEST_PYTHON := .build-python/bin/python
 MALLOC_COUNTER := .build-tests/malloc_counter.so
 
-.PHONY: help demo test faults soak check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb
+.PHONY: help demo test test-systemd faults soak check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb packages-systemd
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -23,6 +23,10 @@ demo: packages-demo build ## Simulated pumps, alerts on the terminal; DEMO_SECON
 test: packages-test build $(TEST_PYTHON) $(MALLOC_COUNTER) ## All tests, with real brokers on loopback
 	TEST_AGENT_BINARY="$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" EDGE_AGENT_PYTHON="$(CURDIR)/$(TEST_PYTHON)" \
 	  TEST_MALLOC_COUNTER="$(CURDIR)/$(MALLOC_COUNTER)" $(SWIFT) test --disable-xctest $(TEST_FLAGS)
+
+test-systemd: packages-systemd deb ## The package and its service in a box with a real systemd; SUITE="--only watchdog"
+	@scripts/systemd/suite.py --package "$$(ls -t dist/edge-agent_*.deb | head -n 1)" \
+	  --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(SUITE)
 
 faults: packages-demo build ## Kills, cuts and damages at random instants, nothing may be lost; LONG=1, FAULTS="--seed 7 --only power-cut --count 20"
 	@python3 scripts/faults/selftest.py
@@ -78,7 +82,7 @@ install-files:
 	install -D -m 0755 -s "$(BUILT)" "$(DESTDIR)$(PREFIX)/bin/edge-agent"
 	install -D -m 0644 -t "$(DESTDIR)$(UNITDIR)" systemd/edge-agent.service systemd/edge-agent@.service
 	install -D -m 0644 systemd/edge-agent.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/edge-agent.conf"
-	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/doc/edge-agent/examples" systemd/real-time.conf.example config/demo/description.json
+	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/doc/edge-agent/examples" systemd/real-time.conf.example systemd/credentials.conf.example config/demo/description.json
 	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/edge-agent/demo-bundle" config/demo/bundle/*
 	[ -e "$(DESTDIR)/etc/edge-agent/edge-agent.yaml" ] || install -D -m 0644 config/edge-agent.yaml "$(DESTDIR)/etc/edge-agent/edge-agent.yaml"
 	install -d "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/bash-completion/completions" \
@@ -108,6 +112,9 @@ packages-test:
 
 packages-deb:
 	@scripts/install-packages deb
+
+packages-systemd:
+	@scripts/install-packages deb systemd
 
 $(MALLOC_COUNTER): Tests/alloc/malloc_counter.c
 	mkdir -p $(@D)
