@@ -10,6 +10,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 RELEASE := -c release --static-swift-stdlib -Xlinker --no-export-dynamic --no-color-diagnostics
 TEST_PYTHON := .build-python/bin/python
 MALLOC_COUNTER := .build-tests/malloc_counter.so
+UPDATE_SHIM := .build-tests/update_shim.so
 
 .PHONY: help demo test test-systemd faults soak check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb packages-systemd
 .DEFAULT_GOAL := help
@@ -20,9 +21,9 @@ help: ## Say what there is
 demo: packages-demo build ## Simulated pumps, alerts on the terminal; DEMO_SECONDS=30 ends by itself
 	@python3 scripts/demo/demo.py --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
 
-test: packages-test build $(TEST_PYTHON) $(MALLOC_COUNTER) ## All tests, with real brokers on loopback
+test: packages-test build $(TEST_PYTHON) $(MALLOC_COUNTER) $(UPDATE_SHIM) ## All tests, with real brokers on loopback
 	TEST_AGENT_BINARY="$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" EDGE_AGENT_PYTHON="$(CURDIR)/$(TEST_PYTHON)" \
-	  TEST_MALLOC_COUNTER="$(CURDIR)/$(MALLOC_COUNTER)" $(SWIFT) test --disable-xctest $(TEST_FLAGS)
+	  TEST_MALLOC_COUNTER="$(CURDIR)/$(MALLOC_COUNTER)" TEST_UPDATE_SHIM="$(CURDIR)/$(UPDATE_SHIM)" $(SWIFT) test --disable-xctest $(TEST_FLAGS)
 
 test-systemd: packages-systemd deb ## The package and its service in a box with a real systemd; SUITE="--only watchdog"
 	@scripts/systemd/suite.py --package "$$(ls -t dist/edge-agent_*.deb | head -n 1)" \
@@ -117,6 +118,10 @@ packages-systemd:
 	@scripts/install-packages deb systemd
 
 $(MALLOC_COUNTER): Tests/alloc/malloc_counter.c
+	mkdir -p $(@D)
+	clang -std=c11 -O2 -fPIC -shared -Wall -Wextra -Werror -o $@ $<
+
+$(UPDATE_SHIM): Tests/faults/update_shim.c
 	mkdir -p $(@D)
 	clang -std=c11 -O2 -fPIC -shared -Wall -Wextra -Werror -o $@ $<
 

@@ -71,7 +71,13 @@ let package = Package(
             name: "CSimdjson", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
         // libcurl is opened when it is needed, not linked.
         .target(name: "CCurl", cSettings: c),
+        // The same with libmicrohttpd.
+        .target(name: "CMicrohttpd", cSettings: c),
         .target(name: "CLinuxShims", cSettings: c),
+        // The files of the status page as bytes of the executable; clang takes them in as they stand in the tree.
+        .target(
+            name: "CStatusPage", exclude: ["Files"],
+            cSettings: c + [.disableWarning("c23-extensions")]),
         .target(name: "CInferenceKernels", cSettings: c),
         // Opens ONNX Runtime at run time; links to nothing.
         .target(name: "COnnxRuntime", cSettings: c),
@@ -86,7 +92,8 @@ let package = Package(
         .target(
             name: "EdgeAgent",
             dependencies: [
-                "InferenceRuntime", "SensorIO", "CYAML", "CCrypto", "CCurl", "CLinuxShims",
+                "InferenceRuntime", "SensorIO", "CYAML", "CCrypto", "CCurl", "CMicrohttpd",
+                "CStatusPage", "CLinuxShims",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

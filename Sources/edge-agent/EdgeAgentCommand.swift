@@ -39,6 +39,6 @@ struct ModelCommand: AsyncParsableCommand {
             ModelCheckCommand.self, ModelPushCommand.self, ModelIndexCommand.self,
             ModelListCommand.self, ModelHistoryCommand.self, ModelPullCommand.self,
             ModelStageCommand.self, ModelPromoteCommand.self, ModelRollbackCommand.self,
-            ModelPinCommand.self, ModelHoldCommand.self,
+            ModelPinCommand.self, ModelHoldCommand.self, ModelAcknowledgeCommand.self,
         ])
 }

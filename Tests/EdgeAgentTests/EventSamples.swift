@@ -97,7 +97,7 @@ enum EventSamples {
     static func writeAgent(
         _ body: (inout AgentEventWriter) -> EventWriteResult
     ) -> (text: String, result: EventWriteResult) {
-        var writer = AgentEventWriter(identity: agent, maximumSubjectBytes: 200)
+        var writer = AgentEventWriter(identity: agent, maximumSubjectBytes: 400)
         let result = body(&writer)
         return (writer.withMessage { String(decoding: $0, as: UTF8.self) }, result)
     }
@@ -142,6 +142,27 @@ enum EventSamples {
                 ))
             messages.append(
                 ("alarm-state", writeAgent { $0.writeState(after: alert, detail: detail) }.text))
+        }
+        for transition in [AlertTransition.raised, .cleared] {
+            var alert = agentAlert(transition)
+            alert.label = .updateRefused
+            alert.reason = .acknowledged
+            let (subject, cause) = (Array("pump-vibration".utf8), Array("golden-mismatch".utf8))
+            messages.append(
+                (
+                    "alert",
+                    writeAgent {
+                        $0.writeAlert(
+                            alert, subject: subject, model: model, cause: cause, detail: detail)
+                    }.text
+                ))
+            messages.append(
+                (
+                    "alarm-state",
+                    writeAgent {
+                        $0.writeState(after: alert, subject: subject, model: model, cause: cause)
+                    }.text
+                ))
         }
         var updating = status
         updating.requiresSignatures = true

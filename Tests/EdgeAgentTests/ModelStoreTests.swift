@@ -82,6 +82,12 @@ struct ModelStoreTests {
         var state = UpdateState(name: "level")
         state.active = .stored(MachineRun.version(release))
         state.highestReleases = ["level": release]
+        state.alerts = [
+            UpdateState.RaisedAlert(
+                label: .updateRefused, atNanoseconds: 17,
+                by: EventReference(boot: .max, sequence: 3)),
+            UpdateState.RaisedAlert(label: .updateRolledBack),
+        ]
         return state
     }
 

@@ -13,36 +13,14 @@ struct RegistryHostileTests {
     /// They answer until the end: a test that has no use for its server must not end it.
     private static let servers = EventLog<TestHTTPServer>()
 
-    /// A manifest with these layers.
-    private static func manifest(
-        _ layers: [(name: String?, bytes: [UInt8], mediaType: String)], artifactType: String? = nil
-    ) -> String {
-        let list = layers.map { layer in
-            let title = layer.name.map { name in
-                let data = try? JSONSerialization.data(
-                    withJSONObject: ["org.opencontainers.image.title": name])
-                return ",\"annotations\":\(String(decoding: data ?? Data(), as: UTF8.self))"
-            }
-            return
-                "{\"mediaType\":\"\(layer.mediaType)\",\"digest\":\"\(SHA256Digest(of: layer.bytes))\","
-                + "\"size\":\(layer.bytes.count)\(title ?? "")}"
-        }
-        let type = artifactType.map { "\"artifactType\":\"\($0)\"," } ?? ""
-        return
-            "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\(type)"
-            + "\"config\":{\"mediaType\":\"application/vnd.oci.empty.v1+json\",\"digest\":"
-            + "\"\(SHA256Digest(of: Array("{}".utf8)))\",\"size\":2},"
-            + "\"layers\":[\(list.joined(separator: ","))]}"
-    }
-
-    private static let raw = "application/vnd.cncf.model.weight.v1.raw"
+    private static let raw = RegistryTesting.raw
 
     /// A registry whose one manifest names `model.tflite` with `bytes`, and whose blobs the test writes.
     private func registry(
         bytes: [UInt8], stallTimeout: Duration = .seconds(30),
         blob: @escaping @Sendable (TestHTTPServer.Request) -> TestHTTPServer.Response
     ) throws -> (TestHTTPServer, OCIRegistry) {
-        let manifest = Self.manifest([
+        let manifest = RegistryTesting.manifest([
             ("model.tflite", bytes, Self.raw), ("model.sig", [1], Self.raw),
         ])
         let server = try TestHTTPServer { request in
@@ -188,16 +166,20 @@ struct RegistryHostileTests {
     @Test(
         "Manifests that name no bundle are refused, each with its reason",
         arguments: [
-            (manifest([("../model.tflite", [1], raw)]), "no directories"),
-            (manifest([("/etc/passwd", [1], raw)]), "no directories"),
-            (manifest([(".bashrc", [1], raw)]), "no directories"),
-            (manifest([("a/b", [1], raw)]), "no directories"),
-            (manifest([(nil, [1], raw)]), "has no name"),
-            (manifest([("a", [1], raw), ("a", [2], raw)]), "two files"),
-            (manifest([]), "no files"),
-            (manifest([("a", [1], "application/vnd.cncf.model.weight.v1.tar+gzip")]), "is packed"),
+            (RegistryTesting.manifest([("../model.tflite", [1], raw)]), "no directories"),
+            (RegistryTesting.manifest([("/etc/passwd", [1], raw)]), "no directories"),
+            (RegistryTesting.manifest([(".bashrc", [1], raw)]), "no directories"),
+            (RegistryTesting.manifest([("a/b", [1], raw)]), "no directories"),
+            (RegistryTesting.manifest([(nil, [1], raw)]), "has no name"),
+            (RegistryTesting.manifest([("a", [1], raw), ("a", [2], raw)]), "two files"),
+            (RegistryTesting.manifest([]), "no files"),
             (
-                manifest(
+                RegistryTesting.manifest([
+                    ("a", [1], "application/vnd.cncf.model.weight.v1.tar+gzip")
+                ]), "is packed"
+            ),
+            (
+                RegistryTesting.manifest(
                     [("a", [1], raw)],
                     artifactType: "application/vnd.kitops.modelkit.manifest.v1+json"),
                 "KitOps"
@@ -218,7 +200,7 @@ struct RegistryHostileTests {
 
     @Test("A manifest that is not the digest asked for, or announced, is corrupt")
     func wrongDigest() throws {
-        let manifest = Self.manifest([("a", [1], Self.raw)])
+        let manifest = RegistryTesting.manifest([("a", [1], Self.raw)])
         let other = SHA256Digest(of: [9])
         let server = try TestHTTPServer { _ in
             .text(manifest, ["Docker-Content-Digest": "\(other)"])

@@ -63,6 +63,31 @@ enum RegistryTesting {
         throw TestFailure("it did not fail")
     }
 
+    /// The media type of a file of a bundle.
+    static let raw = "application/vnd.cncf.model.weight.v1.raw"
+
+    /// An OCI manifest with these layers.
+    static func manifest(
+        _ layers: [(name: String?, bytes: [UInt8], mediaType: String)], artifactType: String? = nil
+    ) -> String {
+        let list = layers.map { layer in
+            let title = layer.name.map { name in
+                let data = try? JSONSerialization.data(
+                    withJSONObject: ["org.opencontainers.image.title": name])
+                return ",\"annotations\":\(String(decoding: data ?? Data(), as: UTF8.self))"
+            }
+            return
+                "{\"mediaType\":\"\(layer.mediaType)\",\"digest\":\"\(SHA256Digest(of: layer.bytes))\","
+                + "\"size\":\(layer.bytes.count)\(title ?? "")}"
+        }
+        let type = artifactType.map { "\"artifactType\":\"\($0)\"," } ?? ""
+        return
+            "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\(type)"
+            + "\"config\":{\"mediaType\":\"application/vnd.oci.empty.v1+json\",\"digest\":"
+            + "\"\(SHA256Digest(of: Array("{}".utf8)))\",\"size\":2},"
+            + "\"layers\":[\(list.joined(separator: ","))]}"
+    }
+
     /// Pushes a bundle to a registry without credentials.
     @discardableResult
     static func push(

@@ -81,7 +81,12 @@ final class TestAgent {
     /// Kills the agent as a power cut would, and starts it again.
     func killAndRestart(waits: Bool = true) throws {
         try process.kill()
-        process = try Self.start(configuration, [:])
+        try startAgain(waits: waits)
+    }
+
+    /// Starts an agent that has ended by itself, as a supervisor does.
+    func startAgain(_ environment: [String: String] = [:], waits: Bool = true) throws {
+        process = try Self.start(configuration, environment)
         if waits { try waitUntilReady() }
     }
 
@@ -143,6 +148,7 @@ struct ReceivedEvent {
 
     var identifier: String { json["id"] as? String ?? "" }
     var type: String { json["type"] as? String ?? "" }
+    var source: String { json["source"] as? String ?? "" }
     var subject: String { json["subject"] as? String ?? "" }
     var data: [String: Any] { json["data"] as? [String: Any] ?? [:] }
     var isHistorical: Bool { data["historical"] as? Bool ?? false }

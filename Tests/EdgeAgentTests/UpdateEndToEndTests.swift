@@ -84,6 +84,57 @@ struct UpdateEndToEndTests {
         try agent.stop()
     }
 
+    @Test(
+        "A version that calls alarms on trial is taken back, with an alert that ends when somebody has seen it"
+    )
+    func rolledBack() throws {
+        let broker = try TestBroker()
+        let signer = try TestSigner()
+        let subscriber = try TestSubscriber(broker, ["edge/#"])
+        let agent = try TestAgent(
+            TestAgent.yaml(broker, top: Self.updates(signer, shadow: 0, trial: 5)))
+        let bundle = try TestBundle.make(agent.directory.file("next"))
+        try signer.sign(bundle)
+        try model(agent, "stage", bundle)
+        try waitForMessage(subscriber, "edge/box/models/level", "\"step\":\"trialStarted\"")
+        let topic = "edge/box/state/level:update-rolled-back"
+        // A reading is one window; in a crowd only the newest of an asset is evaluated.
+        for _ in 0..<500 where !subscriber.messages.all.contains(where: { $0.topic == topic }) {
+            try TestPublisher.publish(broker, "plant/p1/reading", TestAgent.reading(8))
+        }
+        try waitForMessage(subscriber, topic, "\"state\":\"raised\"")
+        let alert = try #require(
+            subscriber.events("edge/box/alerts").last { $0.source == "/agents/box" })
+        #expect(alert.type == "edge.alert.raised.v1" && alert.subject == "level")
+        #expect(alert.data["label"] as? String == "update-rolled-back")
+        #expect(alert.data["cause"] as? String == "alarm-storm")
+        #expect((alert.data["model"] as? [String: Any])?["version"] as? String == "1.2.0")
+        // It goes on over a restart, and its end names the event that raised it.
+        try agent.killAndRestart()
+        #expect(try model(agent, "acknowledge") == ["the alerts about updates are cleared"])
+        try waitForMessage(subscriber, topic, "\"state\":\"cleared\"")
+        let end = try #require(
+            subscriber.events("edge/box/alerts").last { $0.source == "/agents/box" })
+        #expect(end.type == "edge.alert.cleared.v1")
+        #expect(end.data["reason"] as? String == "acknowledged")
+        #expect(end.data["raisedBy"] as? String == alert.identifier)
+        #expect(throws: TestFailure.self) { try model(agent, "acknowledge") }
+        try agent.stop()
+    }
+
+    @Test("A state directory of 200 characters has its socket, too")
+    func longPath() throws {
+        let broker = try TestBroker()
+        let signer = try TestSigner()
+        let yaml = TestAgent.yaml(broker, top: Self.updates(signer)).replacingOccurrences(
+            of: "$STATE", with: "$STATE" + String(repeating: "x", count: 200))
+        let agent = try TestAgent(yaml)
+        #expect(try model(agent, "hold").joined().contains("held"))
+        // The agent that runs has obeyed, not the command without it.
+        #expect(try model(agent, "hold", "--off") == ["updates go on"])
+        try agent.stop()
+    }
+
     @Test("An unsigned bundle is refused, and the reason is said in the event and the audit log")
     func unsigned() throws {
         let broker = try TestBroker()

@@ -10,6 +10,7 @@ final class UpdaterBox {
     let directory: TemporaryDirectory
     let signer: TestSigner
     let verifierKeys: [SigningKey]
+    private let registry: (any ModelRegistry)?
     /// What is asked for; the highest is offered.
     var offered: String?
     var nowSeconds = 100
@@ -35,12 +36,17 @@ final class UpdaterBox {
         return policy
     }
 
-    init(powerCutAfter steps: Int? = nil) throws {
+    /// - Parameter registry: nil: bundles are staged from directories.
+    init(
+        signer: TestSigner? = nil, registry: (any ModelRegistry)? = nil,
+        powerCutAfter steps: Int? = nil
+    ) throws {
         directory = try TemporaryDirectory("updater")
-        signer = try TestSigner()
-        verifierKeys = [try signer.key()]
+        self.signer = try signer ?? TestSigner()
+        self.registry = registry
+        verifierKeys = [try self.signer.key()]
         (updater, running, runningRelease) = try Self.boot(
-            directory, verifierKeys, clock: { (BundleVerifierTests.now, .synchronised) },
+            directory, verifierKeys, nil, clock: { (BundleVerifierTests.now, .synchronised) },
             now: { 100_000_000_000 }, steps: nil, report: { _ in }, complain: { _ in })
         try restart(powerCutAfter: steps, crashed: false)
     }
@@ -95,7 +101,7 @@ final class UpdaterBox {
         control = PipelineControl()
         shadow = nil
         (updater, running, runningRelease) = try Self.boot(
-            directory, verifierKeys, clock: { [unowned self] in (wall, clockState) },
+            directory, verifierKeys, registry, clock: { [unowned self] in (wall, clockState) },
             now: { [unowned self] in UInt64(nowSeconds) * 1_000_000_000 }, steps: steps,
             report: { [unowned self] in records.append($0) },
             complain: { [unowned self] in complaints.append($0) })
@@ -155,7 +161,7 @@ final class UpdaterBox {
     }
 
     private static func boot(
-        _ directory: TemporaryDirectory, _ keys: [SigningKey],
+        _ directory: TemporaryDirectory, _ keys: [SigningKey], _ registry: (any ModelRegistry)?,
         clock: @escaping () -> (Int64, ClockState), now: @escaping () -> UInt64, steps: Int?,
         report: @escaping (UpdateRecord) -> Void, complain: @escaping (String) -> Void
     ) throws -> (Updater, PipelineModel, Int) {
@@ -168,8 +174,8 @@ final class UpdaterBox {
             Updater.Surroundings(
                 store: try ModelStore(path: directory.file("models"), quotaBytes: 20_000),
                 stateFile: UpdateStateFile(path: directory.file("level.json")),
-                audit: UpdateAudit(path: directory.file("audit.jsonl")), monotonic: now,
-                clock: clock, spawn: { $0() }, report: report, complain: complain))
+                audit: UpdateAudit(path: directory.file("audit.jsonl")), registry: registry,
+                monotonic: now, clock: clock, spawn: { $0() }, report: report, complain: complain))
         updater.stepsUntilPowerCut = steps
         let configured = try ModelBundle(
             directory: TestAgent.levelBundle, agentVersion: agentVersion)

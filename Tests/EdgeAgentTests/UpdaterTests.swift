@@ -52,42 +52,13 @@ struct UpdaterTests {
         #expect(box.records.last?.detail == "nothing new")
     }
 
-    // MARK: Attacks
-
-    /// A golden vector that this model never gives.
-    private static func spoilGolden(_ path: String) throws {
-        let url = URL(fileURLWithPath: "\(path)/golden.jsonl")
-        let text = try String(contentsOf: url, encoding: .utf8)
-        let line = try #require(text.split(separator: "\n").first)
-        var vector = try #require(
-            JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
-        vector["output"] = [1, 2, 3, 4]
-        try JSONSerialization.data(withJSONObject: vector).write(to: url)
-    }
+    // MARK: Models that do not work; attacks: UpdateAttack
 
     private static func thresholds(_ above: Double) -> [String: Any] {
         [
             "severities": [["severity": "warning", "raiseAbove": above]], "clearBelow": above,
             "raiseAfter": 1, "clearAfter": 1,
         ]
-    }
-
-    @Test("Golden vectors that do not fit end in the self-test")
-    func golden() throws {
-        let box = try UpdaterBox()
-        try box.offer(files: Self.spoilGolden)
-        box.pull()
-        #expect(box.kinds.last == "refused:golden-mismatch")
-        #expect(box.runningRelease == 1 && box.state.active == .configured)
-    }
-
-    @Test("A model that needs longer than the bundle allows ends in the self-test")
-    func tooSlow() throws {
-        let box = try UpdaterBox()
-        try box.offer { $0["inferenceBudget"] = "1ns" }
-        box.pull()
-        #expect(box.kinds.last == "refused:too-slow")
-        #expect(box.state.active == .configured)
     }
 
     @Test("A model that no reader understands ends in the self-test")

@@ -147,6 +147,24 @@ struct OutboxSalvageTests {
             try store.connection.text("PRAGMA integrity_check") == "ok" || result.salvaged == nil)
     }
 
+    @Test(
+        "A flipped bit that makes SQLite pass over rows in silence is found, and costs no more than its page",
+        arguments: [0x05, 0x0D] as [UInt8])
+    func cellCount(_ kind: UInt8) throws {
+        _ = try makeDatabase(1_000)
+        let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+        // A page of the kind (inner, leaf) whose number of cells has a bit that can go.
+        let page = try #require(
+            stride(from: 4096, to: bytes.count, by: 4096).first {
+                bytes[$0] == kind && bytes[$0 + 3] == 0 && bytes[$0 + 4] & 6 == 6
+            })
+        try overwrite(path, at: page + 4, with: [bytes[page + 4] ^ 4])
+        let result = try open()
+        #expect(result.salvaged != nil)
+        // The cells that an inner page no longer counts lead to whole pages; those of a leaf are rows.
+        #expect(result.ids.count >= (kind == 0x05 ? 1_000 : 996))
+    }
+
     @Test("A truncated database gives what is left of it", arguments: [0.1, 0.5, 0.9, 0.999])
     func truncated(_ share: Double) throws {
         _ = try makeDatabase(1_000)

@@ -208,9 +208,10 @@ public final class ChildProcess: @unchecked Sendable {
     /// Runs a program to its end and returns its standard output; throws if it fails.
     @discardableResult
     public static func run(
-        _ executable: String, _ arguments: [String], within seconds: Double = 30
+        _ executable: String, _ arguments: [String], environment: [String: String?] = [:],
+        within seconds: Double = 30
     ) throws -> [String] {
-        let child = try ChildProcess(executable, arguments)
+        let child = try ChildProcess(executable, arguments, environment: environment)
         child.closeInput()
         guard try child.waitForExit(within: seconds) == .code(0) else {
             throw TestFailure(

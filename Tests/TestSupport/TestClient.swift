@@ -8,6 +8,7 @@ public struct TestMessage: Sendable, Equatable, CustomStringConvertible {
     public let isRetained: Bool
     /// Properties of MQTT 5 by the names that mosquitto_sub gives them; empty with 3.1.1.
     public let contentType: String
+    public let correlation: String
 
     public var text: String { String(decoding: payload, as: UTF8.self) }
 
@@ -38,7 +39,7 @@ public final class TestSubscriber: Sendable {
         else { throw TestFailure("mosquitto_sub is not installed") }
         var all = [
             "-oL", tool, "-d", "-h", "localhost", "-p", "\(broker.port)", "-V", version, "-q",
-            "\(qualityOfService)", "-F", "MSG %q %r %C %X %t",
+            "\(qualityOfService)", "-F", "MSG %q %r <%D> %C %X %t",
         ]
         for filter in filters { all += ["-t", filter] }
         if let clientIdentifier {
@@ -83,11 +84,11 @@ public final class TestSubscriber: Sendable {
     private static func parse(_ line: String) -> TestMessage? {
         guard line.hasPrefix("MSG ") else { return nil }
         let fields = line.split(
-            separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
-        guard fields.count == 4, let qualityOfService = Int(fields[1]) else { return nil }
+            separator: " ", maxSplits: 4, omittingEmptySubsequences: false)
+        guard fields.count == 5, let qualityOfService = Int(fields[1]) else { return nil }
         // "<content type> <hex> <topic>": a content type may hold blanks, the hex and a topic of a
         // test do not.
-        let tail = fields[3].split(separator: " ", omittingEmptySubsequences: false)
+        let tail = fields[4].split(separator: " ", omittingEmptySubsequences: false)
         guard tail.count >= 3 else { return nil }
         let hex = Array(tail[tail.count - 2].utf8)
         let payload = stride(from: 0, to: hex.count - hex.count % 2, by: 2).compactMap {
@@ -96,7 +97,8 @@ public final class TestSubscriber: Sendable {
         return TestMessage(
             topic: String(tail[tail.count - 1]), payload: payload,
             qualityOfService: qualityOfService, isRetained: fields[2] == "1",
-            contentType: tail[..<(tail.count - 2)].joined(separator: " "))
+            contentType: tail[..<(tail.count - 2)].joined(separator: " "),
+            correlation: String(fields[3].dropFirst().dropLast()))
     }
 }
 

@@ -55,7 +55,6 @@ class Run:
         self.skipped = {}
         self.started = time.monotonic()
         self.samples = []  # (seconds, kilobytes, descriptors) of the agent
-        self.damage_losses = 0
         self.backlog = options.backlog
         self.refused_asset = "refused"
         # One key is so long that its alerts, and no others, are beyond the limit of `refuse-size`.

@@ -215,6 +215,7 @@ async def damaged(run, how):
     run.uplink.proxy.cut()
     await asyncio.sleep(run.random.uniform(0.3, 1.0))
     await run.agent.stop(signal.SIGKILL)
+    lost_before = len(run.audit.lost()[2])
     exposed = run.audit.expose()
     path = run.volume.path / ("outbox.sqlite" + run.random.choice(("", "-wal", "-wal")))
     description = disk.damage(path, how, run.random)
@@ -224,11 +225,18 @@ async def damaged(run, how):
     run.agent.start()
     run.uplink.proxy.heal()
     await run.catch_up()
-    lost = len(run.audit.lost()[2])
-    gone, run.damage_losses = lost - run.damage_losses, lost
-    with open(run.agent.log_path, "rb") as log:
-        log.seek(before)
-        reported = REPORTS.search(log.read().decode(errors="replace"))
+    gone = len(run.audit.lost()[2]) - lost_before
+
+    def is_reported():
+        with open(run.agent.log_path, "rb") as log:
+            log.seek(before)
+            return bool(REPORTS.search(log.read().decode(errors="replace")))
+
+    # The agent looks for what there is to log a few times a second.
+    until = time.monotonic() + 2
+    while gone > 0 and not is_reported() and time.monotonic() < until:
+        await asyncio.sleep(0.05)
+    reported = is_reported()
     run.note(f"{description}: {gone} of {exposed} records gone, {'reported' if reported else 'nothing reported'}")
     run.counts["records in damaged databases"] += exposed
     if gone > 0 and not reported:

@@ -1,7 +1,9 @@
-"""Makes the model that the agent's own tests run: its score is the level of its input.
+"""Makes the models that the agent's own tests run.
 
-An autoencoder whose weights are all zero: the reconstruction is 0, so the score is the mean square of
-the features, and a test knows beforehand which reading raises an alarm.
+`model.tflite`: its score is the level of its input. An autoencoder whose weights are all zero: the reconstruction is 0, so the
+score is the mean square of the features, and a test knows beforehand which reading raises an alarm.
+
+`root.tflite`: the square root of the same inputs. It passes its golden vectors, is normal at 1, and gives NaN below 0.
 
     python3 scripts/models/make-agent-fixture.py Tests/EdgeAgentTests/Fixtures/level
 """
@@ -28,6 +30,12 @@ def main():
     y = graph.output("y", [1, count], "int8", scale=0.125, zero_point=0)
     graph.operator("FULLY_CONNECTED", [x, w, None], [y])
     (directory / "model.tflite").write_bytes(model.serialized())
+    root = Model("root")
+    graph = root.graph()
+    x = graph.input("x", [1, count], "float32")
+    y = graph.output("y", [1, count], "float32")
+    graph.operator("SQRT", [x], [y])
+    (directory / "root.tflite").write_bytes(root.serialized())
     description = {
         "name": "level",
         "version": "1.0.0",

@@ -98,7 +98,7 @@ class Box:
                 ids = next(line.split()[1:] for line in status.read_text().splitlines() if line.startswith("NSpid:"))
             except (OSError, StopIteration):
                 continue
-            # The last is the innermost; three levels: the machine's, the suite's, the box's.
+            # The last is the innermost: the one in the box.
             if ids[-1] == str(pid) and len(ids) > 1 and os.path.samefile(f"/proc/{status.parent.name}/root", self.root):
                 return int(status.parent.name)
         raise AssertionError(f"there is no process {pid} in the box")

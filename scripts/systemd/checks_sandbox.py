@@ -123,7 +123,7 @@ def opens_onnx_runtime(stage):
     """ONNX Runtime is opened inside the sandbox (no memory both writable and executable), and its model decides."""
     libraries = sorted(ROOT.glob(".build-python/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*"))
     if not libraries:
-        raise Skipped("systemd-nspawn has no ONNX Runtime to show: make .build-python/bin/python")
+        raise Skipped("there is no ONNX Runtime in .build-python: make .build-python/bin/python")
     box = stage.box
     stage.begin()
     fixture = ROOT / "Tests/EdgeAgentTests/Fixtures/spectrum"

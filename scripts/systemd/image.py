@@ -6,13 +6,15 @@ import platform
 import shutil
 import subprocess
 
-# What runs beside the agent; libcurl4 is only recommended by the package, but updates need it.
-BASE = ["systemd", "systemd-sysv", "dbus", "procps", "mosquitto", "docker-registry", "libcurl4"]
+# What runs beside the agent.
+BASE = ["systemd", "systemd-sysv", "dbus", "procps", "mosquitto", "docker-registry"]
 
 
 def dependencies(package):
-    """The names of the packages that a .deb depends on, the first of each alternative."""
-    text = subprocess.run(["dpkg-deb", "--field", package, "Depends"], check=True, capture_output=True, text=True).stdout
+    """The names of the packages that a .deb depends on and recommends (libraries that it opens), the first of each alternative."""
+    fields = [subprocess.run(["dpkg-deb", "--field", package, field], check=True, capture_output=True, text=True).stdout
+              for field in ("Depends", "Recommends")]
+    text = ",".join(fields)
     return [item.split("|")[0].split("(")[0].strip() for item in text.split(",") if item.strip()]
 
 

@@ -62,15 +62,21 @@ package struct Agent: Sendable {
         let hosts = try start(
             outbox, saver: saver, updates: updates, status: status, wallClock: wallClock)
         saver.start(hosts.map(\.state))
+        let page = makePage(hosts, outbox: outbox, status: status, wallClock: wallClock)
         let monitor = Monitor(
-            hosts: hosts, outbox: outbox, events: events, lane: try makeLane(outbox), plan: plan,
-            status: status, wallClock: wallClock, log: log, handler: handler, notifier: notifier,
-            readiness: readiness,
+            page: page, hosts: hosts, outbox: outbox, events: events, lane: try makeLane(outbox),
+            plan: plan, status: status, wallClock: wallClock, log: log, handler: handler,
+            notifier: notifier, readiness: readiness,
             logger: logger, locksMemory: plan.configuration.agent.lockMemory)
         // The last one ends first: the monitor logs what the others say at their end.
         let updateService = try updates?.start(hosts) { pipeline, version in
             status.update { $0.show(version, of: pipeline) }
             outbox.setBirth(birth(status))
+        }
+        let httpMetrics = HTTPMetrics()
+        let http = try plan.http.map { http throws(AgentError) in
+            try HTTPService(
+                http, routes: page?.routes ?? [], metrics: httpMetrics, logger: logger)
         }
         let services: [any Service] =
             [
@@ -81,12 +87,25 @@ package struct Agent: Sendable {
                     notifier: notifier, readiness: readiness),
                 OutboxHost(outbox: outbox, logger: logger),
                 PipelineHosts(hosts: hosts, saver: saver, notifier: notifier),
-            ] + (updateService.map { [$0] } ?? [])
+            ] + (updateService.map { [$0] } ?? []) + (http.map { [$0] } ?? [])
         let group = ServiceGroup(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint],
             logger: quiet(logger))
         isStarted = true
         try await group.run()
+    }
+
+    private func makePage(
+        _ hosts: [PipelineHost], outbox: OutboxService, status: StatusBox, wallClock: WallClock
+    ) -> StatusPage? {
+        guard plan.http != nil else { return nil }
+        return StatusPage(
+            PageSources(
+                pipelines: hosts.compactMap(\.pageSource), status: { status.value },
+                clock: { wallClock.state }, outbox: { outbox.metrics },
+                updates: plan.updates.map { _ in
+                    UpdatePaths(stateDirectory: plan.configuration.agent.stateDirectory)
+                }))
     }
 
     /// For what the agent says about itself.
@@ -112,7 +131,11 @@ package struct Agent: Sendable {
                     try PipelineHost(
                         updates?.choose(pipeline) ?? pipeline, agent: plan.configuration.agent,
                         restart: plan.configuration.restart, outbox: outbox, saver: saver,
-                        wallClock: wallClock, logger: logger))
+                        wallClock: wallClock, logger: logger,
+                        // Nobody can look at what is kept without HTTP.
+                        historyLimits: plan.http.map { _ in
+                            AssetHistory.Limits(pipelines: plan.pipelines.count)
+                        }))
             }
             warnAboutRemoved(outbox)
             status.update { $0.pipelines = hosts.map(\.status) }

@@ -24,13 +24,18 @@ package struct AgentPlan: Sendable {
     let agent: String
     let uplink: MQTTEndpoint
     let statusTopic: String
-    /// Of the agent's own alerts about the outbox.
-    let outboxAlertTopic: TopicTemplate
-    let outboxStateTopic: TopicTemplate
+    /// Of the events of the agent's own alerts.
+    let agentAlertTopic: String
+    /// Of the retained state of those about the outbox.
+    let outboxStateTopic: String
     let pipelines: [PipelinePlan]
     /// nil: models stay what the configuration names.
     let updates: UpdatesPlan?
+    /// Commands over MQTT; nil: off.
+    let commands: (settings: UpdateCommandGate.Settings, endpoint: MQTTEndpoint)?
     let passwords: [String: [UInt8]]
+    /// nil: no HTTP.
+    let http: HTTPPlan?
     /// What is doubtful but works.
     package let warnings: [ConfigurationDiagnostic]
 
@@ -46,6 +51,7 @@ package struct AgentPlan: Sendable {
         let secrets: (passwords: [String: [UInt8]], warnings: [ConfigurationDiagnostic])
         do throws(ConfigurationError) {
             secrets = try loaded.readPasswords()
+            http = try HTTPPlan(loaded)
         } catch {
             throw .secrets(error)
         }
@@ -62,14 +68,14 @@ package struct AgentPlan: Sendable {
         } else {
             updates = nil
         }
-        outboxAlertTopic = try Self.template(
-            "status.alertsTopic", configuration.status.alertsTopic, ["agent": agent],
-            variables: [])
-        outboxStateTopic = try Self.template(
+        commands = try Self.commands(configuration, passwords: secrets.passwords)
+        agentAlertTopic = try Self.constant(
+            "status.alertsTopic", configuration.status.alertsTopic, bindings: ["agent": agent])
+        outboxStateTopic = try Self.constant(
             "status.stateTopic", configuration.status.stateTopic,
-            ["agent": agent, "subject": OutboxReporter.subject], variables: [])
+            bindings: ["agent": agent, "subject": OutboxReporter.subject])
         var pipelines: [PipelinePlan] = []
-        var diagnostics = loaded.warnings + secrets.warnings
+        var diagnostics = loaded.warnings + secrets.warnings + (http?.warnings ?? [])
         for (index, pipeline) in configuration.pipelines.enumerated() {
             let plan = try Self.plan(
                 pipeline, configuration, uplinkBroker: uplinkBroker, agent: agent,
@@ -82,6 +88,26 @@ package struct AgentPlan: Sendable {
         }
         warnings = diagnostics
         self.pipelines = pipelines
+    }
+
+    private static func commands(
+        _ configuration: Configuration, passwords: [String: [UInt8]]
+    ) throws(AgentError) -> (settings: UpdateCommandGate.Settings, endpoint: MQTTEndpoint)? {
+        guard let commands = configuration.updates?.commands,
+            let broker = configuration.commandBroker
+        else { return nil }
+        let agent = configuration.agent.id
+        do throws(TopicError) {
+            let settings = UpdateCommandGate.Settings(
+                agent: agent, allowed: Set(commands.allowed),
+                responses: try commands.responseFilter(agent: agent),
+                maximumPerMinute: commands.maximumPerMinute)
+            let endpoint = broker.endpoint(
+                agent: agent, role: "commands", password: passwords[broker.name])
+            return (settings, UpdateCommands.endpoint(endpoint))
+        } catch {
+            throw .topic(key: "updates.commands.responses", text: commands.responses, error)
+        }
     }
 
     private static func plan(
@@ -180,6 +206,14 @@ package struct AgentPlan: Sendable {
         } catch {
             throw .topic(key: key, text: text, error)
         }
+    }
+
+    /// Of the retained state of one of the agent's own alerts. No pipeline is called so: a name has no colon.
+    func stateTopic(of label: AgentAlertLabel, pipeline: String) -> String {
+        let subject = "\(pipeline):\(label.name)"
+        let topic = try? TopicTemplate(
+            configuration.status.stateTopic, bindings: ["agent": agent, "subject": subject])
+        return topic?.constantTopic ?? "\(outboxStateTopic):\(subject)"
     }
 
     private static func constant(

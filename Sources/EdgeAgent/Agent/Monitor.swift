@@ -7,6 +7,8 @@ internal import ServiceLifecycle
 struct Monitor: Service {
     private static let interval = Duration.milliseconds(200)
 
+    /// nil: there is no HTTP.
+    let page: StatusPage?
     let hosts: [PipelineHost]
     let outbox: OutboxService
     /// What the outbox has to say.
@@ -31,7 +33,7 @@ struct Monitor: Service {
         var lastWatchdog: UInt64 = 0
         var reporter = OutboxReporter(
             box: events, log: log, lane: lane, wallClock: wallClock, agent: plan.agent,
-            boot: outbox.boot.number, alertTopic: plan.outboxAlertTopic,
+            boot: outbox.boot.number, alertTopic: plan.agentAlertTopic,
             stateTopic: plan.outboxStateTopic)
         var dropped = hosts.map { _ in UInt64(0) }
         await withGracefulShutdownHandler {
@@ -39,9 +41,12 @@ struct Monitor: Service {
                 writeNotices(&dropped)
                 reporter.report(now: MonotonicClock.nanoseconds)
                 handler.writeSummaries()
-                if ticks % 5 == 0 { wallClock.refresh() }
                 if !readiness.isReady { announceReadiness(ticks) }
-                if ticks % 5 == 0 { sayStatus(&said) }
+                if ticks % 5 == 0 {
+                    wallClock.refresh()
+                    sayStatus(&said)
+                    page?.tick(nowNanoseconds: MonotonicClock.nanoseconds)
+                }
                 ticks += 1
                 feedWatchdog(&turns, &lastWatchdog)
                 do {
@@ -60,7 +65,10 @@ struct Monitor: Service {
     private func writeNotices(_ dropped: inout [UInt64]) {
         for (index, host) in hosts.enumerated() {
             let taken = host.notices.take()
-            for notice in taken.notices { log.write(notice, pipeline: host.name) }
+            for notice in taken.notices {
+                log.write(notice, pipeline: host.name)
+                page?.note(notice, pipeline: host.name)
+            }
             if taken.dropped > dropped[index] {
                 log.writeNotShown(taken.dropped - dropped[index], of: host.name)
                 dropped[index] = taken.dropped

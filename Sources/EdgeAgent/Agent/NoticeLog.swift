@@ -106,7 +106,7 @@ package struct NoticeLog: Sendable {
         }
     }
 
-    private func write(_ state: MQTTSessionState, of session: String, _ logger: Logger) {
+    func write(_ state: MQTTSessionState, of session: String, _ logger: Logger) {
         switch state {
         case .idle, .connecting, .stopped: logger.debug("\(session) session: \(state)")
         case .connected(let sessionPresent):
@@ -120,12 +120,12 @@ package struct NoticeLog: Sendable {
         }
     }
 
-    private func write(_ event: MQTTSubscriptionEvent, _ logger: Logger) {
+    func write(_ event: MQTTSubscriptionEvent, _ logger: Logger) {
         switch event {
         case .granted(let subscription, let quality):
             if quality.rawValue < subscription.qualityOfService.rawValue {
                 logger.warning(
-                    "the broker grants a lower QoS: readings may be lost",
+                    "the broker grants a lower QoS: messages may be lost",
                     metadata: ["filter": "\(subscription.filter)", "qos": "\(quality.rawValue)"])
             } else {
                 logger.info("subscribed", metadata: ["filter": "\(subscription.filter)"])

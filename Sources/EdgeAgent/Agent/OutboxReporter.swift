@@ -4,8 +4,6 @@ internal import SensorIO
 ///
 /// What comes in crowds (dropped and refused records) is one line a look, and one alert a minute at most.
 /// - Thread: one at a time, of the control plane; the producer of its lane.
-// `topicBuffer` is allocated in init for the longest topic and its NUL, and freed in deinit.
-@safe
 struct OutboxReporter: ~Copyable {
     static let subject = "outbox"
     private static let alertIntervalNanoseconds: UInt64 = 60_000_000_000
@@ -18,36 +16,30 @@ struct OutboxReporter: ~Copyable {
 
     let box: NoticeBox<OutboxEvent>
     private let log: NoticeLog
-    private let lane: OutboxLane
     private let wallClock: WallClock
     private let boot: UInt64
-    private let alertTopic: TopicTemplate
-    private let stateTopic: TopicTemplate
-    private var writer: AgentEventWriter
+    private let alertTopic: String
+    private let stateTopic: String
+    private var publisher: AgentAlertPublisher
     private var states = AgentAlertStates()
     private var dropped = Tally()
     private var quarantined = Tally()
     private var notShown: UInt64 = 0
-    private let topicBuffer: UnsafeMutableRawBufferPointer
 
-    /// - Parameter topics: of the agent's own alerts, without variables.
+    /// - Parameter topics: of the agent's own alerts.
     init(
         box: NoticeBox<OutboxEvent>, log: NoticeLog, lane: OutboxLane, wallClock: WallClock,
-        agent: String, boot: UInt64, alertTopic: TopicTemplate, stateTopic: TopicTemplate
+        agent: String, boot: UInt64, alertTopic: String, stateTopic: String
     ) {
         self.box = box
         self.log = log
-        self.lane = lane
         self.wallClock = wallClock
         self.boot = boot
         self.alertTopic = alertTopic
         self.stateTopic = stateTopic
-        writer = AgentEventWriter(
-            identity: EventIdentity(agent: agent, boot: boot), maximumSubjectBytes: 512)
-        unsafe topicBuffer = .allocate(byteCount: TopicFilter.maximumBytes + 1, alignment: 8)
+        publisher = AgentAlertPublisher(
+            lane: lane, agent: agent, boot: boot, alertTopic: alertTopic)
     }
-
-    deinit { unsafe topicBuffer.deallocate() }
 
     /// Looks what there is.
     mutating func report(now: UInt64) {
@@ -91,7 +83,7 @@ struct OutboxReporter: ~Copyable {
         case .dropped(_, _, let count): dropped.count += count
         case .quarantined(let topic, _, _, _, let count):
             // An alert about a refused alert would be refused as well, for ever.
-            guard topic != alertTopic.constantTopic, topic != stateTopic.constantTopic else {
+            guard topic != alertTopic, topic != stateTopic else {
                 return
             }
             quarantined.count += count
@@ -115,38 +107,11 @@ struct OutboxReporter: ~Copyable {
     private mutating func publish(
         _ label: AgentAlertLabel, _ transition: AlertTransition, value: Double, limit: Double
     ) {
-        let sequence = lane.makeSequence()
         let alert = states.makeAlert(
-            label, transition, sequence: sequence, boot: boot,
+            label, transition, sequence: publisher.makeSequence(), boot: boot,
             timeNanoseconds: WallClock.nanoseconds, clock: wallClock.state, value: value,
             limit: limit)
-        let subject = Array(Self.subject.utf8)
-        var header = OutboxRecordHeader(
-            sequence: sequence, recordClass: .notice, contentType: .cloudEventsJSON,
-            createdNanoseconds: alert.timeNanoseconds,
-            isClockSynchronised: wallClock.state == .synchronised)
-        submit(alertTopic, writer.writeAlert(alert, subject: subject), header)
-        header.sequence = lane.makeSequence()
-        header.contentType = .json
-        header.isRetained = true
-        header.supersedes = true
-        submit(stateTopic, writer.writeState(after: alert, subject: subject), header)
-        lane.flush()
-    }
-
-    private func submit(
-        _ topic: TopicTemplate, _ written: EventWriteResult, _ header: OutboxRecordHeader
-    ) {
-        guard case .written(_, let historicalOffset) = written,
-            case .written(let topicBytes) = unsafe topic.expand(into: topicBuffer, nil)
-        else { return }
-        var header = header
-        header.historicalOffset = max(historicalOffset, 0)
-        unsafe writer.withMessage { payload in
-            // A lane that is full counts it; the log has it in any case.
-            _ = unsafe lane.submit(
-                header, topic: UnsafeRawBufferPointer(rebasing: topicBuffer[..<topicBytes]),
-                payload: payload, live: false)
-        }
+        publisher.publish(
+            alert, AgentAlertPublisher.Text(subject: Self.subject), stateTopic: stateTopic)
     }
 }

@@ -22,16 +22,20 @@ final class PipelineHost: Sendable {
     let changes: PipelineExchange<PipelineChange>
     /// Makes the pipeline's thread turn.
     let wake: @Sendable () -> Void
+    /// nil: nobody can look.
+    let history: AssetHistory?
     private let publishesLive: Bool
     private let thread: Mutex<PipelineThread>
 
     /// Tests the model on this box and allocates the pipeline. Blocks for about 30 ms.
     ///
+    /// - Parameter historyLimits: of what is kept for people who look; nil: nothing is.
     /// - Throws: `AgentError` when the model fails its tests or the parts do not fit.
     init(
         _ plan: AgentPlan.PipelinePlan, agent: AgentConfiguration, restart: RestartConfiguration,
         outbox: OutboxService, saver: StateSaver, wallClock: WallClock, logger: Logger,
-        control: PipelineControl = PipelineControl(), budgetAlert: BudgetAlertPolicy = .standard
+        control: PipelineControl = PipelineControl(), budgetAlert: BudgetAlertPolicy = .standard,
+        historyLimits: AssetHistory.Limits? = nil
     ) throws(AgentError) {
         let configuration = plan.configuration
         name = configuration.name
@@ -74,6 +78,13 @@ final class PipelineHost: Sendable {
             let pipeline = try Pipeline(
                 settings: settings, model: activated.model, lane: lane, wallClock: wallClock,
                 control: control)
+            history = historyLimits.map {
+                AssetHistory(
+                    channels: activated.model.channels, maximumAssets: configuration.maximumAssets,
+                    limits: $0)
+            }
+            history?.show(activated.model.alarmRule)
+            pipeline.history = history
             metrics = pipeline.metrics
             budgetMetrics = pipeline.budgetMetrics
             notices = pipeline.notices
@@ -90,7 +101,7 @@ final class PipelineHost: Sendable {
         }
     }
 
-    private static func settings(
+    static func settings(
         _ plan: AgentPlan.PipelinePlan, agent: String, boot: UInt64
     ) -> PipelineSettings {
         let configuration = plan.configuration
@@ -112,6 +123,15 @@ final class PipelineHost: Sendable {
             scheduling: configuration.scheduling.scheduling)
         settings.predictionsQualityOfService = configuration.predictions.qualityOfService
         return settings
+    }
+
+    /// What the status page shows of it; nil: nothing is kept for it.
+    var pageSource: PageSources.Pipeline? {
+        history.map {
+            PageSources.Pipeline(
+                name: name, budgetNanoseconds: budgetNanoseconds, publishesLive: publishesLive,
+                metrics: metrics, budget: budgetMetrics, history: $0)
+        }
     }
 
     /// Whether the broker has granted every subscription, and takes alerts if it is the uplink as well.

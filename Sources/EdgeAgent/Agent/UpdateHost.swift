@@ -64,6 +64,10 @@ final class UpdateHost {
         var logger = logger
         logger[metadataKey: "pipeline"] = "\(name)"
         let publisher = publisher
+        let agentAlertTopic = plan.agentAlertTopic
+        let stateTopics = [AgentAlertLabel.updateRefused, .updateRolledBack].map {
+            (label: $0, topic: plan.stateTopic(of: $0, pipeline: name))
+        }
         let topic = try? TopicTemplate(
             updates.configuration.topic, bindings: ["agent": plan.agent, "pipeline": name],
             variables: []
@@ -82,6 +86,13 @@ final class UpdateHost {
                 },
                 report: { record in
                     publisher.publish(record, pipeline: name, topic: topic ?? "")
+                },
+                alert: { change in
+                    publisher.publish(
+                        change, pipeline: name, topic: agentAlertTopic,
+                        stateTopic: { label in
+                            stateTopics.first { $0.label == label }?.topic ?? ""
+                        })
                 },
                 complain: { [logger] text in logger.error("\(text)") }))
     }
@@ -114,11 +125,12 @@ final class UpdateHost {
         do throws(BundleError) {
             let signal = try makeSignal()
             let socket = try UpdateSocket.listen(paths.socket)
+            let commands = try makeCommands()
             let publisher = publisher
             // Proof: from here on only that thread touches the updaters, and this object through their closures.
             nonisolated(unsafe) let work = UpdateThread.Work(
-                updaters: updaters, lock: lock, socket: socket, signal: signal,
-                onChange: onChange,
+                updaters: updaters, lock: lock, socket: socket, commands: commands,
+                signal: signal, onChange: onChange,
                 onEnd: { [self] in
                     publisher.flush()
                     updaters = []
@@ -131,6 +143,16 @@ final class UpdateHost {
             return UpdateService(thread)
         } catch {
             throw .updates(error)
+        }
+    }
+
+    private func makeCommands() throws(BundleError) -> UpdateCommands? {
+        guard let commands = plan.commands else { return nil }
+        do throws(MQTTError) {
+            return try UpdateCommands(
+                commands.settings, endpoint: commands.endpoint, logger: logger)
+        } catch {
+            throw .unwritable(path: "updates.commands", errorNumber: 24)
         }
     }
 
@@ -160,64 +182,4 @@ struct UpdateService: Service {
     }
 
     func stop() { box.thread.withLock { $0.stop() } }
-}
-
-/// Tells the log and the world what became of versions.
-///
-/// - Thread: one at a time: the starting one, then that of the updates.
-struct UpdatePublisher: Sendable {
-    private let lane: OutboxLane
-    private let identity: EventIdentity
-    private let wallClock: WallClock
-    private let logger: Logger
-
-    init(
-        lane: OutboxLane, agent: String, boot: UInt64, wallClock: WallClock, logger: Logger
-    ) {
-        self.lane = lane
-        identity = EventIdentity(agent: agent, boot: boot)
-        self.wallClock = wallClock
-        self.logger = logger
-    }
-
-    func publish(_ record: UpdateRecord, pipeline: String, topic: String) {
-        log(record, pipeline)
-        let now = WallClock.nanoseconds
-        let sequence = lane.makeSequence()
-        let event = ModelEventWriter.event(
-            record, pipeline: pipeline, identity: identity, sequence: sequence,
-            timeNanoseconds: now, clock: wallClock.state)
-        var header = OutboxRecordHeader(
-            sequence: sequence, recordClass: .notice, createdNanoseconds: now,
-            isClockSynchronised: wallClock.state == .synchronised)
-        header.contentType = .cloudEventsJSON
-        header.historicalOffset = max(event.historicalOffset, 0)
-        let submission = unsafe Array(topic.utf8).withUnsafeBytes { topic in
-            unsafe event.bytes.withUnsafeBytes { bytes in
-                unsafe lane.submit(header, topic: topic, payload: bytes, live: false)
-            }
-        }
-        if submission != .kept {
-            logger.error("an event about a model was not sent: the outbox has no room")
-        }
-        flush()
-    }
-
-    func flush() { lane.flush() }
-
-    private func log(_ record: UpdateRecord, _ pipeline: String) {
-        var metadata: Logger.Metadata = ["pipeline": "\(pipeline)"]
-        if let version = record.version {
-            metadata["model"] = "\(version.name) \(version.version)"
-            metadata["digest"] = "\(version.digest)"
-        }
-        if let code = record.code { metadata["reason"] = "\(code)" }
-        if record.actor != "agent" { metadata["by"] = "\(record.actor)" }
-        let text = "model \(record.kind.rawValue)" + (record.detail.map { ": \($0)" } ?? "")
-        switch record.kind {
-        case .refused, .rolledBack: logger.error("\(text)", metadata: metadata)
-        case .failed, .waiting: logger.warning("\(text)", metadata: metadata)
-        default: logger.notice("\(text)", metadata: metadata)
-        }
-    }
 }

@@ -29,6 +29,9 @@ package final class BudgetMetrics: Sendable {
         misses[cause.rawValue].store(value &+ amount, ordering: .relaxed)
     }
 
+    /// Windows that were evaluated so far.
+    var evaluations: UInt64 { counters[Counter.evaluations.rawValue].load(ordering: .relaxed) }
+
     func record(_ times: StageTimes) {
         for index in 0..<Stage.count { stages[index].record(times[index]) }
         total.record(times.totalNanoseconds)

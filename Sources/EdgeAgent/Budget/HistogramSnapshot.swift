@@ -49,6 +49,17 @@ package struct HistogramSnapshot: Sendable, Equatable {
         return counts[...last].reduce(0, &+)
     }
 
+    /// How many values lie in each quarter of an octave from 1.024 µs (2^10 ns) to 34 s (2^35 ns), for a picture; those
+    /// below and above count into the first and the last.
+    package func quarterOctaves() -> [UInt64] {
+        var quarters = [UInt64](repeating: 0, count: 100)
+        for index in counts.indices where counts[index] > 0 {
+            // 32 buckets an octave; the one of 2^10 ns is the 192nd.
+            quarters[min(max((index - 192) / 8, 0), 99)] &+= counts[index]
+        }
+        return quarters
+    }
+
     /// Adds the values of another histogram.
     package mutating func merge(_ other: HistogramSnapshot) {
         for index in counts.indices { counts[index] &+= other.counts[index] }

@@ -16,9 +16,9 @@ package enum AgentAlertLabel: UInt8, Sendable, CaseIterable {
     case outboxSalvaged
     /// The wall clock is not synchronised; times in events are marked.
     case clockUnsynchronised
-    /// A new model was refused before it worked. Subject: the bundle.
+    /// A new version of a model was refused before it worked. Subject: the pipeline.
     case updateRefused
-    /// A new model was taken back. Subject: the bundle.
+    /// A version of a model was taken back. Subject: the pipeline.
     case updateRolledBack
     /// The outbox wrote more to the disk in a day than it is to bear: flash wears out.
     case outboxWriteBudgetExceeded

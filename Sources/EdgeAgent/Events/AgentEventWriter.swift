@@ -28,9 +28,12 @@ package struct AgentEventWriter: ~Copyable {
     ///
     /// - Parameters:
     ///   - subject: what it is about (a pipeline, a bundle) in UTF-8; empty: the agent as a whole.
+    ///   - model: the version that it is about; nil: none.
+    ///   - cause: a word for machines, where the label alone does not say it.
     ///   - detail: one sentence for people in UTF-8; empty: none.
     package mutating func writeAlert(
-        _ alert: AgentAlert, subject: [UInt8] = [], detail: [UInt8] = []
+        _ alert: AgentAlert, subject: [UInt8] = [], model: EventModel? = nil, cause: [UInt8] = [],
+        detail: [UInt8] = []
     ) -> EventWriteResult {
         json.reset()
         json.beginCloudEvent(identity, type: alert.transition.type, sequence: alert.sequence)
@@ -61,14 +64,15 @@ package struct AgentEventWriter: ~Copyable {
         json.key("raisedBy")
         json.eventIdentifier(
             identity, boot: alert.raisedBy.boot, sequence: alert.raisedBy.sequence)
-        writeDetail(detail)
+        write(model, cause, detail)
         let offset = json.endCloudEvent(clock: alert.clock)
         return result(historicalOffset: offset)
     }
 
     /// Writes the retained message that says how the alert stands.
     package mutating func writeState(
-        after alert: AgentAlert, subject: [UInt8] = [], detail: [UInt8] = []
+        after alert: AgentAlert, subject: [UInt8] = [], model: EventModel? = nil,
+        cause: [UInt8] = [], detail: [UInt8] = []
     ) -> EventWriteResult {
         let isRaised = alert.transition != .cleared
         json.reset()
@@ -103,14 +107,22 @@ package struct AgentEventWriter: ~Copyable {
             identity, boot: alert.raisedBy.boot, sequence: alert.raisedBy.sequence)
         json.key("updated")
         json.timestamp(nanosecondsSince1970: alert.timeNanoseconds)
-        writeDetail(detail)
+        write(model, cause, detail)
         json.key("clock")
         json.string(alert.clock.name)
         json.endObject()
         return result(historicalOffset: -1)
     }
 
-    private mutating func writeDetail(_ detail: [UInt8]) {
+    private mutating func write(_ model: EventModel?, _ cause: [UInt8], _ detail: [UInt8]) {
+        if let model {
+            json.key("model")
+            json.fragment(model.model)
+        }
+        if !cause.isEmpty {
+            json.key("cause")
+            json.string(cause)
+        }
         guard !detail.isEmpty else { return }
         json.key("detail")
         json.string(detail)

@@ -56,6 +56,8 @@ package enum ClearReason: UInt8, Sendable {
     case removed
     /// The agent has started anew and does not know the alarm any more.
     case restarted
+    /// Somebody has seen to it.
+    case acknowledged
 
     /// The name as it stands in events.
     package var name: StaticString {
@@ -64,6 +66,7 @@ package enum ClearReason: UInt8, Sendable {
         case .evicted: "evicted"
         case .removed: "removed"
         case .restarted: "restarted"
+        case .acknowledged: "acknowledged"
         }
     }
 }

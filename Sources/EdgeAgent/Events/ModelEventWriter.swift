@@ -44,6 +44,7 @@ enum ModelEventWriter {
         case .released: "edge.model.released.v1"
         case .failed: "edge.model.failed.v1"
         case .waiting: "edge.model.waiting.v1"
+        case .commanded: "edge.model.commanded.v1"
         }
     }
 }

@@ -101,6 +101,24 @@ extension Pipeline {
         let budgetAction = budget.record(
             clock.times, decision: decision, origin: origin, now: end)
         report(budgetAction, now: end)
+        // After the clock was read: who looks is no part of the latency.
+        if let history { note(due, score, action, origin, in: history, now: end) }
+    }
+
+    /// Shows an evaluation to people who look.
+    private func note(
+        _ due: DueWindow, _ score: Score, _ action: AlarmAction, _ origin: AlarmOrigin,
+        in history: AssetHistory, now: UInt64
+    ) {
+        unsafe bank.withRows(of: due) { first, second in
+            let rows = unsafe second.isEmpty ? first : second
+            let newest = unsafe UnsafeBufferPointer(
+                rebasing: rows[max(0, rows.count - bank.channelCount)...])
+            unsafe history.record(
+                slot: due.asset, generation: due.generation, key: bank.key(of: due.asset),
+                score: score.value, severity: alarms[due.asset].severity, action: action,
+                isFallback: origin == .fallback, nowNanoseconds: now, row: newest)
+        }
     }
 
     private var isPredictionDue: Bool {

@@ -21,6 +21,7 @@ extension Pipeline {
             roomBytes = Self.roomBytes(events.capacityBytes)
             budget.setFallback(next.fallback != nil, now: now)
             failures.startOver()
+            history?.show(next.alarmRule)
             if alarms.rule != next.alarmRule {
                 alarms.replaceRule(
                     next.alarmRule,

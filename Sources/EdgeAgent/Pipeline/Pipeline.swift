@@ -48,6 +48,8 @@ package final class Pipeline {
     var shadow: ShadowModel?
     var watched: WatchedWindow?
     var evaluations: UInt64 = 0
+    /// For people who look; nil while nobody can.
+    var history: AssetHistory?
 
     // MARK: Publishing
     var predictions: PipelineSettings.Predictions

@@ -46,4 +46,20 @@ package struct RegistryError: Error, Sendable, Equatable, CustomStringConvertibl
     }
 
     package var description: String { message }
+
+    /// What becomes of an update that fails with it, and what to do.
+    var advice: String {
+        switch kind {
+        case .unreachable, .unavailable: "it is tried again by itself"
+        case .noSpace, .storage: "it is tried again by itself; look at the disk"
+        case .unauthorized: "look at the registry's credentials, then 'edge-agent model pull'"
+        case .notFound: "publish it, or name another version"
+        case .corrupt: "nothing of it is used: push it again, or look at what stands in between"
+        case .tooLarge: "nothing of it is used: publish a smaller one"
+        case .protocolViolation, .unsupported:
+            "nothing of it is used: look at what is published there, and at the registry's address"
+        case .configuration: "mend the configuration"
+        case .cancelled: "'edge-agent model pull' begins again"
+        }
+    }
 }

@@ -83,13 +83,39 @@ package enum MQTTContentType: Int, Sendable, Equatable, CaseIterable {
 
 /// A topic filter to subscribe to.
 package struct MQTTSubscription: Sendable, Equatable {
+    /// What comes on it.
+    package enum Content: Sendable, Equatable {
+        /// Values: a retained one when the subscription is new.
+        case values
+        /// Requests: what the broker has retained is not sent, what was published as retained says so, and
+        /// nothing of one's own comes back. MQTT 5 only.
+        case requests
+    }
+
     /// The filter as MQTT spells it (``TopicFilter/mqttFilter``).
     package var filter: String
     package var qualityOfService: MQTTQualityOfService
+    package var content: Content
 
-    package init(filter: String, qualityOfService: MQTTQualityOfService = .atLeastOnce) {
+    package init(
+        filter: String, qualityOfService: MQTTQualityOfService = .atLeastOnce,
+        content: Content = .values
+    ) {
         self.filter = filter
         self.qualityOfService = qualityOfService
+        self.content = content
+    }
+
+    /// The options of a SUBSCRIBE of MQTT 5.
+    ///
+    /// - Source: MQTT Version 5.0, section 3.8.3.1.
+    var options: Int32 {
+        switch content {
+        // Retained messages only when the subscription is new, not at each reconnect.
+        case .values: 0x10
+        // No Local, Retain As Published, Retain Handling 2.
+        case .requests: 0x04 | 0x08 | 0x20
+        }
     }
 }
 

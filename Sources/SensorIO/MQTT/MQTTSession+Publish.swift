@@ -56,12 +56,14 @@ extension MQTTSession {
     /// - Source: MQTT Version 5.0, sections 2.1.4, 3.1.2.11.4 and 3.3.
     static func packetBytes(
         topicBytes: Int, payloadBytes: Int, isAcknowledged: Bool, version: MQTTProtocolVersion,
-        contentType: MQTTContentType, hasExpiry: Bool
+        contentType: MQTTContentType, hasExpiry: Bool, correlationBytes: Int? = nil
     ) -> Int {
         var length = 2 + topicBytes + payloadBytes + (isAcknowledged ? 2 : 0)
         if version == .v5 {
             let text = contentType.text.utf8.count
-            let properties = (text > 0 ? 3 + text : 0) + (hasExpiry ? 5 : 0)
+            let properties =
+                (text > 0 ? 3 + text : 0) + (hasExpiry ? 5 : 0)
+                + (correlationBytes.map { 3 + $0 } ?? 0)
             length += variableIntegerBytes(properties) + properties
         }
         return 1 + variableIntegerBytes(length) + length

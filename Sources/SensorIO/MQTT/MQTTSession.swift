@@ -19,6 +19,8 @@
 package final class MQTTSession {
     /// What a message view, and its bytes, are given to; set before the start.
     package var onMessage: (borrowing MQTTMessage) -> Void = { _ in }
+    /// In place of ``onMessage``, for a session that takes requests of MQTT 5; set before the start.
+    package var onRequest: ((borrowing MQTTMessage, MQTTRequestOrigin) -> Void)?
     /// Called for each PUBACK with the identifier that ``PublishOutcome/sent(messageIdentifier:)`` gave; a
     /// failure code means that the broker refused the message and will do so again.
     package var onPublished: (_ messageIdentifier: Int32, _ reason: MQTTReasonCode) -> Void = {
@@ -64,7 +66,7 @@ package final class MQTTSession {
     private var now: UInt64 = 0
     private var isServicing = false
     private var isWriting = false
-    private var handled = 0
+    var handled = 0
     var mustReadAgain = false
     var isReadingPaused = false
     private var connackRefusal: MQTTError?

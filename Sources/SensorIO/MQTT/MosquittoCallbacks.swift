@@ -76,13 +76,46 @@ func mosquittoDidReceive(
     guard let session = unsafe connection(userdata)?.session, let message = unsafe message,
         let topic = unsafe message.pointee.topic
     else { return }
-    let view = unsafe MQTTMessage(
+    session.didReceive(unsafe view(message, topic))
+}
+
+/// In place of `mosquittoDidReceive` for a session that takes requests.
+func mosquittoDidReceiveRequest(
+    _: OpaquePointer?, _ userdata: UnsafeMutableRawPointer?,
+    _ message: UnsafePointer<mosquitto_message>?, _ properties: OpaquePointer?
+) {
+    guard let session = unsafe connection(userdata)?.session, let message = unsafe message,
+        let topic = unsafe message.pointee.topic
+    else { return }
+    var origin = MQTTRequestOrigin()
+    var text: UnsafeMutablePointer<CChar>?
+    if unsafe mosquitto_property_read_string(
+        properties, Int32(MQTT_PROP_RESPONSE_TOPIC.rawValue), &text, false) != nil,
+        let text = unsafe text
+    {
+        unsafe origin.responseTopic = String(cString: text)
+        unsafe free(text)
+    }
+    var bytes: UnsafeMutableRawPointer?
+    var count: UInt16 = 0
+    if unsafe mosquitto_property_read_binary(
+        properties, Int32(MQTT_PROP_CORRELATION_DATA.rawValue), &bytes, &count, false) != nil
+    {
+        unsafe origin.correlation = Array(UnsafeRawBufferPointer(start: bytes, count: Int(count)))
+        unsafe free(bytes)
+    }
+    session.didReceive(unsafe view(message, topic), from: origin)
+}
+
+private func view(
+    _ message: UnsafePointer<mosquitto_message>, _ topic: UnsafeMutablePointer<CChar>
+) -> MQTTMessage {
+    unsafe MQTTMessage(
         topic: UnsafeRawBufferPointer(start: topic, count: strlen(topic)),
         payload: UnsafeRawBufferPointer(
             start: message.pointee.payload, count: Int(max(0, message.pointee.payloadlen))),
         qualityOfService: message.pointee.qos == 0 ? .atMostOnce : .atLeastOnce,
         isRetained: message.pointee.retain)
-    session.didReceive(view)
 }
 
 func mosquittoDidPublish(

@@ -192,7 +192,11 @@ internal import Glibc
         unsafe self.session = session
         unsafe mosquitto_connect_v5_callback_set(handle, mosquittoDidConnect)
         unsafe mosquitto_disconnect_v5_callback_set(handle, mosquittoDidDisconnect)
-        unsafe mosquitto_message_callback_set(handle, mosquittoDidReceive)
+        if session.onRequest == nil {
+            unsafe mosquitto_message_callback_set(handle, mosquittoDidReceive)
+        } else {
+            unsafe mosquitto_message_v5_callback_set(handle, mosquittoDidReceiveRequest)
+        }
         unsafe mosquitto_publish_v5_callback_set(handle, mosquittoDidPublish)
         unsafe mosquitto_subscribe_v5_callback_set(handle, mosquittoDidSubscribe)
     }
@@ -284,8 +288,7 @@ internal import Glibc
 
     /// Queues a SUBSCRIBE; sets the identifier under which its SUBACK comes.
     func subscribe(_ subscription: MQTTSubscription, messageIdentifier: inout Int32) -> Int32 {
-        // 0x10: retained messages only when the subscription is new, not at each reconnect.
-        let options = endpoint.protocolVersion == .v5 ? Int32(0x10) : 0
+        let options = endpoint.protocolVersion == .v5 ? subscription.options : 0
         return unsafe mosquitto_subscribe_v5(
             handle, &messageIdentifier, subscription.filter,
             subscription.qualityOfService.rawValue, options, nil)
@@ -315,6 +318,21 @@ internal import Glibc
             isRetained, properties?.head)
     }
 
+    /// Queues the answer to a request at QoS 1; sets its identifier. The library copies everything.
+    func respond(
+        topic: String, payload: [UInt8], correlation: [UInt8]?, expirySeconds: UInt32,
+        messageIdentifier: inout Int32
+    ) -> Int32 {
+        let properties = MosquittoProperties()
+        var code = properties.add(.json)
+        if code == 0 { code = properties.add(MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, expirySeconds) }
+        if code == 0, let correlation { code = properties.add(correlation: correlation) }
+        guard code == 0 else { return code }
+        return unsafe mosquitto_publish_v5(
+            handle, &messageIdentifier, topic, Int32(clamping: payload.count), payload,
+            MQTTQualityOfService.atLeastOnce.rawValue, false, properties.head)
+    }
+
     /// Makes ``expiryProperties`` say what is asked for; does nothing when they say it already.
     private func prepareExpiry(_ contentType: MQTTContentType, _ seconds: UInt32) -> Int32 {
         if expiryPropertiesFor == (contentType, seconds) { return 0 }
@@ -339,6 +357,14 @@ internal import Glibc
 
     func add(_ property: mqtt5_property, _ value: UInt32) -> Int32 {
         unsafe mosquitto_property_add_int32(&head, Int32(property.rawValue), value)
+    }
+
+    func add(correlation: [UInt8]) -> Int32 {
+        guard let count = UInt16(exactly: correlation.count) else {
+            return Int32(MOSQ_ERR_INVAL.rawValue)
+        }
+        return unsafe mosquitto_property_add_binary(
+            &head, Int32(MQTT_PROP_CORRELATION_DATA.rawValue), correlation, count)
     }
 
     /// Adds nothing for no content type.

@@ -37,6 +37,7 @@ extension OutboxStore {
 
     /// What is kept, and how many rows were damaged; those are removed.
     func takeKeptRows() throws(SQLiteError) -> (rows: [OutboxKept], damaged: Int) {
+        try Self.checkStructure(connection, table: "kept")
         let statement = try connection.prepare("SELECT id, scope, key, bytes, checksum FROM kept")
         var rows: [OutboxKept] = []
         var damaged: [Int64] = []

@@ -22,9 +22,27 @@ extension OutboxStore {
     }
 
     /// Gives every row to `body` in order: its identifier, and the record unless it is damaged.
+    ///
+    /// - Throws: code 11 (corrupt) also where SQLite would read past the damage without a word.
     func scan(_ body: (Int64, OutboxRecord?) -> Void) throws(SQLiteError) {
+        try Self.checkStructure(connection)
         let all = try connection.prepare("SELECT \(Self.columns) FROM record ORDER BY id")
         while try all.step() { body(all.integer(0), Self.record(all)) }
+    }
+
+    /// Looks whether tables and pages hang together.
+    ///
+    /// One flipped bit in the head of a page makes SQLite pass over rows, or whole pages of them, as if they were not
+    /// there; a row's own checksum cannot tell.
+    ///
+    /// - Parameter table: nil: all of them, and the free pages.
+    /// - Complexity: reads the pages, once: 0.15 s for 64 MiB of records.
+    static func checkStructure(
+        _ connection: SQLiteConnection, table: String? = nil
+    ) throws(SQLiteError) {
+        let pragma = table.map { "PRAGMA quick_check('\($0)')" } ?? "PRAGMA quick_check(1)"
+        guard let finding = try connection.text(pragma), finding != "ok" else { return }
+        throw SQLiteError(operation: "quick_check", code: 11, text: finding)
     }
 
     /// The record in a statement's row; nil if it is not what was written.

@@ -131,3 +131,15 @@ struct ModelHoldCommand: AsyncParsableCommand {
 
     func run() async throws { try update.run(off ? .unhold : .hold) }
 }
+
+/// `edge-agent model acknowledge`.
+struct ModelAcknowledgeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "acknowledge",
+        abstract: "Clear the alerts update-refused and update-rolled-back: somebody has seen to it."
+    )
+
+    @OptionGroup var update: UpdateOptions
+
+    func run() async throws { try update.run(.acknowledge) }
+}

@@ -1,3 +1,5 @@
+internal import SensorIO
+
 // Updates: what would refuse everything, and what would let everything in.
 extension ConfigurationChecks {
     mutating func checkUpdates() {
@@ -31,11 +33,23 @@ extension ConfigurationChecks {
                 warning("updates.keys", "no key is named: every new version will be refused")
             }
         }
+        checkCommands(updates)
         if updates.shadow.minimumTime > updates.shadow.maximumTime {
             error("updates.shadow.minimumTime", "must be at most maximumTime")
         }
         if updates.trial.minimumTime > updates.trial.maximumTime {
             error("updates.trial.minimumTime", "must be at most maximumTime")
+        }
+    }
+
+    private mutating func checkCommands(_ updates: UpdatesConfiguration) {
+        guard let commands = updates.commands else { return }
+        if let name = commands.broker, !configuration.brokers.contains(where: { $0.name == name }) {
+            error("updates.commands.broker", "no broker is called '\(name)'")
+        } else if configuration.commandBroker?.protocolVersion == .v311 {
+            error(
+                "updates.commands",
+                "needs a broker with protocol 5: requests with a response topic are of MQTT 5")
         }
     }
 }

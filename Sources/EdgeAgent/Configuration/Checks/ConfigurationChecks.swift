@@ -22,6 +22,7 @@ struct ConfigurationChecks {
             check(pipeline, at: "pipelines[\(index)]")
         }
         checkUpdates()
+        checkHTTP()
         checkNames()
         checkOutgoingTopics()
     }

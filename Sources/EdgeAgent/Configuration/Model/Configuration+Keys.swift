@@ -16,6 +16,7 @@ extension Configuration: ConfigurationSection {
         .section("outbox", \.outbox, "How decided alerts are kept until a broker has them"),
         .section("restart", \.restart, "What a restart of the agent takes up"),
         .section("status", \.status, "The agent's own topics"),
+        .section("http", \.http, "Status page, metrics and health over HTTP"),
         .optionalSection(
             "updates", \.updates,
             "New versions of models: where they may come from, what they must show",

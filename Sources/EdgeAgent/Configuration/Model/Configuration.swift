@@ -15,6 +15,7 @@ package struct Configuration: Sendable, Equatable {
     package var outbox = OutboxSettings()
     package var restart = RestartConfiguration()
     package var status = StatusConfiguration()
+    package var http = HTTPConfiguration()
     /// nil: models stay what the configuration names.
     package var updates: UpdatesConfiguration?
     /// In the order of the files; at least one, each name once.
@@ -32,6 +33,11 @@ package struct Configuration: Sendable, Equatable {
     /// nil only in a configuration that has not been checked.
     package var uplinkBroker: BrokerConfiguration? {
         (uplink.broker ?? sensors.broker).map { broker(named: $0) } ?? onlyBroker
+    }
+
+    /// The broker on which commands come; nil without `updates.commands`.
+    package var commandBroker: BrokerConfiguration? {
+        updates?.commands.flatMap { $0.broker.map { broker(named: $0) } ?? uplinkBroker }
     }
 
     /// The broker from which a pipeline has its readings.

@@ -15,7 +15,7 @@ extension UpdatesConfiguration: ConfigurationSection {
             "apply", \.apply, .choice(["automatic": .automatic, "manual": .manual]),
             "Whether a verified version goes on by itself, or waits for `edge-agent model promote`"),
         .scalar(
-            "pollInterval", \.pollInterval, .duration(.seconds(10)...(.seconds(30 * 86_400))),
+            "pollInterval", \.pollInterval, .duration(.seconds(1)...(.seconds(30 * 86_400))),
             "How often a registry is asked, give or take a fifth"),
         .scalar(
             "maximumBackoff", \.maximumBackoff,
@@ -48,8 +48,31 @@ extension UpdatesConfiguration: ConfigurationSection {
         .scalar(
             "topic", \.topic, .topicTemplate(["agent", "pipeline"], required: []),
             "Events: what became of a version"),
+        .optionalSection(
+            "commands", \.commands,
+            "Commands over MQTT 5, on edge/<agent>/command/<command>: see docs/updates.md",
+            defaultText: "no commands over MQTT"),
         .section("shadow", \.shadow, "What a version shows beside the active one"),
         .section("trial", \.trial, "What a version shows while it decides and can be taken back"),
+    ])
+}
+
+extension CommandsConfiguration: ConfigurationSection {
+    static let keys = KeyTable<CommandsConfiguration>([
+        .list(
+            "allow", \.allowed, .command,
+            "Which commands are obeyed; who may give them is the broker's to say, by its ACL",
+            isRequired: true, maximumCount: UpdateRequest.Verb.allCases.count),
+        .optional(
+            "broker", \.broker, .identifier("a name under brokers"),
+            "The broker on which commands come; it has to speak MQTT 5",
+            defaultText: "that of uplink.broker"),
+        .scalar(
+            "responses", \.responses, .responseFilter,
+            "Where answers may go: a request that wants its answer elsewhere is dropped"),
+        .scalar(
+            "maximumPerMinute", \.maximumPerMinute, .integer(1...6000, unit: "commands"),
+            "More than so many are refused"),
     ])
 }
 
@@ -118,6 +141,40 @@ extension PipelineUpdateConfiguration: ConfigurationSection {
             "What is looked for there: a name with a version, a channel, or alone for the newest",
             defaultText: "the name of the bundle that works"),
     ])
+}
+
+extension ScalarKind where Value == UpdateRequest.Verb {
+    /// The name of a command.
+    static var command: ScalarKind {
+        choice([
+            "pull": .pull, "stage": .stage, "promote": .promote, "rollback": .rollback,
+            "pin": .pin, "unpin": .unpin, "hold": .hold, "unhold": .unhold,
+            "acknowledge": .acknowledge, "list": .list, "history": .history,
+        ])
+    }
+}
+
+extension ScalarKind where Value == String {
+    /// A filter of response topics, with the agent's name in it.
+    static var responseFilter: ScalarKind {
+        parsed(
+            "topic filter", "a topic filter such as edge/{agent}/response/#",
+            range: "names: {agent}",
+            parse: { text throws(ScalarProblem) in
+                do throws(TopicError) {
+                    let filter = try TopicFilter(text.replacingEach("{agent}", with: "x"))
+                    if filter.captureNames.isEmpty { return text }
+                } catch {
+                    throw ScalarProblem(
+                        message: "topic filter '\(YAMLNode.excerpt(text))': \(error)")
+                }
+                throw ScalarProblem(
+                    message:
+                        "topic filter '\(YAMLNode.excerpt(text))': only {agent} may stand in braces"
+                )
+            },
+            format: { $0 })
+    }
 }
 
 extension ScalarKind where Value == MaintenanceWindow {

@@ -1,3 +1,5 @@
+package import SensorIO
+
 /// How new versions of models come to this box, and what they have to show.
 package struct UpdatesConfiguration: Sendable, Equatable {
     package var signature = BundleVerifier.SignaturePolicy.required
@@ -17,6 +19,8 @@ package struct UpdatesConfiguration: Sendable, Equatable {
     package var healthyAfter = Duration.seconds(600)
     /// A template over `agent` and `pipeline`.
     package var topic = "edge/{agent}/models/{pipeline}"
+    /// nil: no commands over MQTT.
+    package var commands: CommandsConfiguration?
     package var shadow = ShadowConfiguration()
     package var trial = TrialConfiguration()
 
@@ -46,6 +50,23 @@ package struct UpdatesConfiguration: Sendable, Equatable {
         policy.trial.alarmShare = trial.alarmShare
         policy.trial.missShare = trial.missShare
         return policy
+    }
+}
+
+/// Commands over MQTT 5.
+package struct CommandsConfiguration: Sendable, Equatable {
+    /// nil: the uplink's.
+    package var broker: String?
+    package var allowed: [UpdateRequest.Verb] = []
+    /// A topic filter in which `{agent}` is the agent.
+    package var responses = "edge/{agent}/response/#"
+    package var maximumPerMinute = 30
+
+    package init() {}
+
+    /// The topics to which answers may go.
+    package func responseFilter(agent: String) throws(TopicError) -> TopicFilter {
+        try TopicFilter(responses.replacingEach("{agent}", with: agent))
     }
 }
 

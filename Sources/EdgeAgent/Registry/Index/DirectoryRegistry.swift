@@ -15,6 +15,7 @@ package struct DirectoryRegistry: ModelRegistry {
         let names = try entries(of: source)
         // A file that was changed has another time or size: the contents are read only then.
         var states = ""
+        var left = control.limits.maximumBytes
         for name in names {
             var status = stat()
             guard RegistryFile.isFileName(name),
@@ -24,6 +25,15 @@ package struct DirectoryRegistry: ModelRegistry {
                     .protocolViolation,
                     "\(source)/\(name): is no plain file; a bundle has only such")
             }
+            // Before it is read: a sparse file can be larger than any disk.
+            let size = UInt64(clamping: status.st_size)
+            guard size <= left else {
+                throw RegistryError(
+                    .tooLarge,
+                    "\(source)/\(name): \(size) bytes; a model has at most"
+                        + " \(control.limits.maximumBytes) in all its files")
+            }
+            left -= size
             states +=
                 "\(name) \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)\n"
         }

@@ -3,7 +3,11 @@ package import SensorIO
 /// A command on its way to the agent that runs, as one line of JSON.
 package struct UpdateRequest: Sendable, Equatable {
     package enum Verb: String, Sendable, CaseIterable {
-        case pull, stage, promote, rollback, pin, unpin, hold, unhold
+        case pull, stage, promote, rollback, pin, unpin, hold, unhold, acknowledge
+        case list, history
+
+        /// Whether it is worth a line of the audit log, and must not be done twice.
+        var changesSomething: Bool { self != .list && self != .history }
     }
 
     package static let maximumBytes = 8192
@@ -11,7 +15,8 @@ package struct UpdateRequest: Sendable, Equatable {
     package var verb: Verb
     /// nil: the only pipeline.
     package var pipeline: String?
-    /// `pull`: a model; `stage`: a directory; `pin`: a digest, or nothing for the active version.
+    /// `pull`: a model; `stage`: a directory; `pin`: a digest, or nothing for the active version; `history`: how
+    /// many lines.
     package var argument: String?
 
     package init(_ verb: Verb, pipeline: String? = nil, argument: String? = nil) {
@@ -24,10 +29,7 @@ package struct UpdateRequest: Sendable, Equatable {
     ///
     /// - Throws: `JSONError`.
     package init(parsing bytes: [UInt8]) throws(JSONError) {
-        let root = JSONNode(
-            try JSONValue(
-                parsing: bytes,
-                limits: JSONValue.Limits(maximumBytes: Self.maximumBytes, maximumDepth: 2)))
+        let root = try Self.root(bytes)
         try root.requireKeys(among: ["command", "pipeline", "argument"])
         let node = try root.required("command")
         guard let verb = Verb(rawValue: try node.string()) else {
@@ -37,6 +39,25 @@ package struct UpdateRequest: Sendable, Equatable {
         self.verb = verb
         pipeline = try root.optional("pipeline")?.string()
         argument = try root.optional("argument")?.string()
+    }
+
+    /// Reads a command whose name stands elsewhere: an object with `pipeline` and `argument`, or nothing at all.
+    ///
+    /// - Throws: `JSONError`.
+    init(_ verb: Verb, parsing bytes: [UInt8]) throws(JSONError) {
+        self.init(verb)
+        guard !bytes.isEmpty else { return }
+        let root = try Self.root(bytes)
+        try root.requireKeys(among: ["pipeline", "argument"])
+        pipeline = try root.optional("pipeline")?.string()
+        argument = try root.optional("argument")?.string()
+    }
+
+    private static func root(_ bytes: [UInt8]) throws(JSONError) -> JSONNode {
+        JSONNode(
+            try JSONValue(
+                parsing: bytes,
+                limits: JSONValue.Limits(maximumBytes: maximumBytes, maximumDepth: 2)))
     }
 
     package var encoded: [UInt8] {
@@ -80,74 +101,5 @@ package struct UpdateAnswer: Sendable, Equatable {
         json.endObject()
         _ = json.finish()
         return json.copyBytes()
-    }
-}
-
-extension UpdateRequest {
-    /// Obeys the request on one of these.
-    func obey(_ updaters: [Updater], by actor: String) -> UpdateAnswer {
-        let chosen: Updater
-        if let pipeline {
-            guard let found = updaters.first(where: { $0.settings.pipeline == pipeline }) else {
-                return refuse("there is no pipeline '\(pipeline)'")
-            }
-            chosen = found
-        } else {
-            guard let only = updaters.first, updaters.count == 1 else {
-                let names = updaters.map(\.settings.pipeline).joined(separator: ", ")
-                return refuse("name the pipeline with --pipeline: \(names)")
-            }
-            chosen = only
-        }
-        let command: UpdateCommand
-        switch verb {
-        case .pull: command = .pull(reference: argument)
-        case .stage:
-            guard let argument, argument.hasPrefix("/") else {
-                return refuse("stage needs the absolute path of a bundle's directory")
-            }
-            command = .pull(reference: argument)
-        case .promote: command = .promote
-        case .rollback: command = .rollback
-        case .unpin: command = .unpin
-        case .hold: command = .hold
-        case .unhold: command = .unhold
-        case .pin:
-            guard let (choice, digest) = chosen.choice(argument) else {
-                return refuse(
-                    "no version here has the digest '\(argument ?? "")': 'edge-agent model list' shows them"
-                )
-            }
-            command = .pin(choice, digest)
-        }
-        let answer = chosen.obey(command, by: actor)
-        return UpdateAnswer(isAccepted: answer.isAccepted, text: answer.text)
-    }
-
-    private func refuse(_ text: String) -> UpdateAnswer {
-        UpdateAnswer(isAccepted: false, text: text)
-    }
-}
-
-extension Updater {
-    /// The version that a digest, or the start of one, names; nil: the active one.
-    func choice(_ text: String?) -> (ModelChoice, SHA256Digest)? {
-        let state = machine.state
-        let known = [
-            state.active, state.previous, state.candidate?.version.map(ModelChoice.stored),
-        ]
-        .compactMap { $0 }
-        func digest(_ choice: ModelChoice) -> SHA256Digest? {
-            choice.stored?.digest ?? machine.configured?.digest
-        }
-        guard let text else { return digest(state.active).map { (state.active, $0) } }
-        let hexadecimal = text.hasPrefix("sha256:") ? String(text.dropFirst(7)) : text
-        guard hexadecimal.utf8.count >= 8 else { return nil }
-        for choice in known {
-            if let digest = digest(choice), digest.hexadecimal.hasPrefix(hexadecimal) {
-                return (choice, digest)
-            }
-        }
-        return nil
     }
 }

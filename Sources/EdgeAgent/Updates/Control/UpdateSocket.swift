@@ -68,8 +68,18 @@ struct UpdateSocket: ~Copyable {
     ) -> Int32? {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
         let capacity = MemoryLayout.size(ofValue: address.sun_path)
+        var directory: Int32 = -1
+        defer { if directory >= 0 { close(directory) } }
+        var bytes = Array(path.utf8)
+        if bytes.count >= capacity, let slash = bytes.lastIndex(of: 0x2F) {
+            // An address has room for 107 bytes, a path may have 4095: it goes by way of its directory.
+            // 0o10000000 is O_PATH.
+            let parent = String(decoding: bytes[..<slash], as: UTF8.self)
+            directory = unsafe open(parent, 0o10000000 | O_DIRECTORY | O_CLOEXEC)
+            guard directory >= 0 else { return nil }
+            bytes = Array("/proc/self/fd/\(directory)".utf8) + bytes[slash...]
+        }
         guard bytes.count < capacity else {
             errno = ENAMETOOLONG
             return nil

@@ -72,7 +72,8 @@ package enum UpdateTool {
                             if let state = file.peek() { kept.formUnion(state.keptDigests) }
                         }
                     },
-                    report: { lines.append(line($0)) }, complain: { lines.append($0) }))
+                    report: { if $0.kind != .commanded { lines.append(line($0)) } },
+                    complain: { lines.append($0) }))
             updater.machine.configured = ModelVersion(pipeline.bundle)
             return updater
         }
@@ -109,22 +110,31 @@ package enum UpdateTool {
                 lines.append("\(pipeline.name): the configured bundle, \(pipeline.model)")
                 continue
             }
-            lines.append("\(pipeline.name): \(describe(state.active, pipeline.model))")
-            if let candidate = state.candidate {
-                let version = candidate.version.map { " \($0.version) \($0.digest)" } ?? ""
-                lines.append(
-                    "  in \(candidate.phase.rawValue)\(version), from \(candidate.reference)")
-            }
-            if let previous = state.previous {
-                lines.append("  before that: \(describe(previous, pipeline.model))")
-            }
-            if let pin = state.pin { lines.append("  pinned to \(pin)") }
-            if state.isHeld { lines.append("  held") }
-            for refused in state.refused.suffix(5) {
-                lines.append(
-                    "  refused: release \(refused.release), \(refused.code)"
-                        + (refused.digest.map { ", \($0)" } ?? ""))
-            }
+            lines += describe(state, pipeline: pipeline.name, configured: pipeline.model)
+        }
+        return lines
+    }
+
+    /// How a pipeline's model stands, for people.
+    ///
+    /// - Parameter configured: where the bundle is that the configuration names.
+    static func describe(
+        _ state: UpdateState, pipeline: String, configured: String
+    ) -> [String] {
+        var lines = ["\(pipeline): \(describe(state.active, configured))"]
+        if let candidate = state.candidate {
+            let version = candidate.version.map { " \($0.version) \($0.digest)" } ?? ""
+            lines.append("  in \(candidate.phase.rawValue)\(version), from \(candidate.reference)")
+        }
+        if let previous = state.previous {
+            lines.append("  before that: \(describe(previous, configured))")
+        }
+        if let pin = state.pin { lines.append("  pinned to \(pin)") }
+        if state.isHeld { lines.append("  held") }
+        for refused in state.refused.suffix(5) {
+            lines.append(
+                "  refused: release \(refused.release), \(refused.code)"
+                    + (refused.digest.map { ", \($0)" } ?? ""))
         }
         return lines
     }

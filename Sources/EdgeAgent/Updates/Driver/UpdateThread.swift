@@ -14,6 +14,8 @@ struct UpdateThread: ~Copyable {
         let updaters: [Updater]
         let lock: UpdateLock
         let socket: UpdateSocket
+        /// Commands over MQTT; nil unless the configuration wants them.
+        let commands: UpdateCommands?
         let signal: UpdateSignal
         let onChange: (String, ModelVersion) -> Void
         let onEnd: () -> Void
@@ -21,12 +23,14 @@ struct UpdateThread: ~Copyable {
 
         init(
             updaters: [Updater], lock: consuming UpdateLock, socket: consuming UpdateSocket,
-            signal: UpdateSignal, onChange: @escaping (String, ModelVersion) -> Void,
+            commands: UpdateCommands?, signal: UpdateSignal,
+            onChange: @escaping (String, ModelVersion) -> Void,
             onEnd: @escaping () -> Void
         ) {
             self.updaters = updaters
             self.lock = lock
             self.socket = socket
+            self.commands = commands
             self.signal = signal
             self.onChange = onChange
             self.onEnd = onEnd
@@ -34,16 +38,23 @@ struct UpdateThread: ~Copyable {
         }
 
         func run() {
-            var poll = PollSet(capacity: 2)
+            var poll = PollSet(capacity: 4)
+            let updaters = updaters
+            commands?.start { request, actor in request.obey(updaters, by: actor) }
             while !signal.isStopRequested {
                 poll.removeAll()
                 let wake = poll.add(signal.event.fileDescriptor, .readable)
                 let control = poll.add(socket.descriptor, .readable)
-                poll.wait(deadlineNanoseconds: MonotonicClock.nanoseconds &+ 250_000_000)
+                commands?.appendPollDescriptors(to: &poll)
+                poll.wait(
+                    deadlineNanoseconds: min(
+                        MonotonicClock.nanoseconds &+ 250_000_000,
+                        commands?.nextDeadlineNanoseconds ?? .max))
                 if !poll.readiness(at: wake).isEmpty { signal.event.drain() }
                 if !poll.readiness(at: control).isEmpty {
                     socket.serve { request, actor in request.obey(updaters, by: actor) }
                 }
+                commands?.service(poll)
                 for (index, updater) in updaters.enumerated() {
                     updater.step()
                     let version = updater.decidingVersion
@@ -52,6 +63,7 @@ struct UpdateThread: ~Copyable {
                     onChange(updater.settings.pipeline, version)
                 }
             }
+            commands?.stop()
             for updater in updaters { updater.stop() }
             onEnd()
         }

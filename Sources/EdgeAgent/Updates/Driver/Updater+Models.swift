@@ -58,7 +58,8 @@ extension Updater {
             throw .goldenMismatch(
                 "golden vector \(vector): output \(output) is \(actual), expected \(expected)")
         } catch {
-            throw .unusable("\(error)")
+            throw .unusable(
+                "\(error): try the bundle with 'edge-agent model check' before it is published")
         }
     }
 

@@ -19,13 +19,26 @@ extension Updater {
             box.store.collectGarbage(
                 keeping: machine.state.keptDigests.union(box.keptElsewhere()))
         case .record(let record): write(record)
+        case .raiseAlert(let label, let record):
+            guard let raised = box.alert(.raised(label, record)),
+                let index = machine.state.alerts.firstIndex(where: { $0.label == label })
+            else { return }
+            // Over a restart its end names the event that raised it.
+            machine.state.alerts[index] = raised
+            _ = write(isUrgent: true)
+        case .clearAlert(let raised, let reason, let version):
+            _ = box.alert(.cleared(raised, reason, version))
         case .reply: break
         }
     }
 
     private var partial: PartialDownload { box.store.partialDownload(of: settings.pipeline) }
 
-    private func write(_ record: UpdateRecord) {
+    /// The last lines of the audit log. Blocks on the disk.
+    func auditLines(last count: Int) -> [String] { box.audit.lines(last: count) }
+
+    /// Writes a line of the audit log, and reports it. Blocks on the disk.
+    func write(_ record: UpdateRecord) {
         let now = box.clock()
         do throws(BundleError) {
             try box.audit.append(
@@ -89,7 +102,7 @@ extension Updater {
 
     private static func failure(_ error: RegistryError) -> UpdateEvent {
         .registryFailed(
-            message: "\(error)", isTransient: error.isTransient,
+            message: "\(error); \(error.advice)", isTransient: error.isTransient,
             retryAfterSeconds: error.retryAfter.map { Int(clamping: $0.components.seconds) },
             random: Double.random(in: 0..<1))
     }

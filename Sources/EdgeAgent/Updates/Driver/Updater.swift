@@ -21,6 +21,8 @@ package final class Updater {
         /// Digests that other pipelines need.
         package var keptElsewhere: () -> Set<SHA256Digest>
         package var report: (UpdateRecord) -> Void
+        /// Publishes the agent's own alert.
+        package var alert: (UpdateAlert) -> UpdateState.RaisedAlert?
         /// An error that nobody caused: the disk. For the log.
         package var complain: (String) -> Void
 
@@ -31,6 +33,7 @@ package final class Updater {
             spawn: @escaping (@escaping @Sendable () -> Void) -> Void,
             keptElsewhere: @escaping () -> Set<SHA256Digest> = { [] },
             report: @escaping (UpdateRecord) -> Void = { _ in },
+            alert: @escaping (UpdateAlert) -> UpdateState.RaisedAlert? = { _ in nil },
             complain: @escaping (String) -> Void = { _ in }
         ) {
             self.store = store
@@ -42,6 +45,7 @@ package final class Updater {
             self.spawn = spawn
             self.keptElsewhere = keptElsewhere
             self.report = report
+            self.alert = alert
             self.complain = complain
         }
     }
@@ -181,7 +185,7 @@ package final class Updater {
     }
 
     /// Writes the state if something of it changed; counts alone are worth a write a minute.
-    private func write(isUrgent: Bool) -> Bool {
+    func write(isUrgent: Bool) -> Bool {
         let clock = clockReading
         machine.state.clockFloorNanoseconds = clock.newFloorNanoseconds
         guard machine.state != written else { return true }

@@ -34,6 +34,8 @@ package enum UpdateCommand: Sendable, Equatable {
     case unpin
     case hold
     case unhold
+    /// The alerts about updates are seen to.
+    case acknowledge
 }
 
 /// What has to be done. The state is written, and synced, before any of it.
@@ -54,6 +56,9 @@ package enum UpdateAction: Sendable, Equatable {
     case discardDownload
     case collectGarbage
     case record(UpdateRecord)
+    /// The agent's own alert; what it is about.
+    case raiseAlert(AgentAlertLabel, UpdateRecord)
+    case clearAlert(UpdateState.RaisedAlert, ClearReason, ModelVersion?)
     case reply(isAccepted: Bool, String)
 }
 
@@ -62,6 +67,8 @@ package struct UpdateRecord: Sendable, Equatable {
     package enum Kind: String, Sendable, CaseIterable {
         case resolved, downloaded, verified, staged, selfTested, shadowStarted, trialStarted
         case committed, refused, rolledBack, pinned, unpinned, held, released, failed, waiting
+        /// What somebody asked for, and what he was told.
+        case commanded
     }
 
     package var kind: Kind
@@ -81,4 +88,12 @@ package struct UpdateRecord: Sendable, Equatable {
         self.code = code
         self.detail = detail
     }
+}
+
+/// A change of one of the agent's own alerts about updates.
+package enum UpdateAlert: Sendable {
+    /// The record says which version, and why.
+    case raised(AgentAlertLabel, UpdateRecord)
+    /// `version` is the one that works now, where that is why.
+    case cleared(UpdateState.RaisedAlert, ClearReason, ModelVersion?)
 }

@@ -18,6 +18,10 @@ extension UpdateMachine {
             state.isHeld = false
             record(.released, actor: actor)
             accept("updates go on")
+        case .acknowledge:
+            guard !state.alerts.isEmpty else { return reject("no alert about updates is raised") }
+            clearAlerts(.acknowledged)
+            accept("the alerts about updates are cleared")
         }
     }
 
@@ -31,6 +35,7 @@ extension UpdateMachine {
             }
         }
         failures = 0
+        clearAlerts(.acknowledged)
         begin(reference, known: nil, isManual: true)
         accept("looking for \(reference)")
     }
@@ -56,6 +61,7 @@ extension UpdateMachine {
     }
 
     private mutating func rollback(_ actor: String) {
+        if state.candidate != nil || state.previous != nil { clearAlerts(.acknowledged) }
         if let candidate = state.candidate {
             switch candidate.phase {
             case .staged, .selfTest, .shadow, .trial:
@@ -96,6 +102,7 @@ extension UpdateMachine {
             }
         }
         state.pin = digest
+        clearAlerts(.acknowledged)
         record(.pinned, choice.stored, actor: actor, detail: "\(digest)")
         if choice != state.active, state.candidate == nil {
             state.previous = state.active

@@ -112,6 +112,7 @@ extension UpdateMachine {
         state.crashes = 0
         raiseMark(version)
         record(.committed, actor: actor)
+        clearAlerts(.recovered, version)
         state.candidate = nil
         actions.append(.releaseOld)
         actions.append(.collectGarbage)
@@ -126,6 +127,10 @@ extension UpdateMachine {
         record(
             wasTrial ? .rolledBack : .refused, actor: actor, code: reason.code,
             detail: "\(reason)")
+        // Who takes a version back himself needs no alert about it.
+        if actor == "agent" {
+            raiseAlert(wasTrial ? .updateRolledBack : .updateRefused, candidate.version, reason)
+        }
         state.refuse(candidate, code: reason.code)
         state.candidate = nil
         switch phase {

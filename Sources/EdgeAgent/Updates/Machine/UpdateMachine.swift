@@ -100,6 +100,7 @@ package struct UpdateMachine: Sendable {
             state.validator = nil
             state.pin = nil
             state.crashes = 0
+            clearAlerts(.restarted)
         }
         if let active = state.active.stored, configured.release > active.release, state.pin == nil,
             !state.refused.contains(where: { $0.digest == configured.digest })
@@ -108,6 +109,7 @@ package struct UpdateMachine: Sendable {
             state.active = .configured
             state.candidate = nil
             record(.committed, configured, detail: "the configured bundle is newer")
+            clearAlerts(.recovered, configured)
         }
         if state.active == .configured {
             raiseMark(configured)
@@ -182,6 +184,7 @@ package struct UpdateMachine: Sendable {
         if state.pin == version.digest { state.pin = nil }
         state.crashes = 0
         record(.rolledBack, version, code: reason.code, detail: "\(reason)")
+        raiseAlert(.updateRolledBack, version, reason)
     }
 
     // MARK: Time
@@ -302,6 +305,21 @@ package struct UpdateMachine: Sendable {
                 UpdateRecord(
                     kind, version ?? state.candidate?.version, actor: actor, code: code,
                     detail: detail)))
+    }
+
+    mutating func raiseAlert(
+        _ label: AgentAlertLabel, _ version: ModelVersion?, _ reason: UpdateRefusal
+    ) {
+        state.alerts.removeAll { $0.label == label }
+        state.alerts.append(UpdateState.RaisedAlert(label: label))
+        let record = UpdateRecord(.refused, version, code: reason.code, detail: "\(reason)")
+        actions.append(.raiseAlert(label, record))
+    }
+
+    /// - Parameter version: the one that works now, where that is why.
+    mutating func clearAlerts(_ reason: ClearReason, _ version: ModelVersion? = nil) {
+        for alert in state.alerts { actions.append(.clearAlert(alert, reason, version)) }
+        state.alerts = []
     }
 
     mutating func raiseMark(_ version: ModelVersion) {

@@ -69,6 +69,22 @@ package struct UpdateState: Sendable, Equatable {
         package var code: String
     }
 
+    /// One of the agent's own alerts that stands: `update-refused` or `update-rolled-back`.
+    package struct RaisedAlert: Sendable, Equatable {
+        package var label: AgentAlertLabel
+        package var atNanoseconds: Int64 = 0
+        /// nil between the decision and the event.
+        package var by: EventReference?
+
+        package init(
+            label: AgentAlertLabel, atNanoseconds: Int64 = 0, by: EventReference? = nil
+        ) {
+            self.label = label
+            self.atNanoseconds = atNanoseconds
+            self.by = by
+        }
+    }
+
     static let maximumRefused = 32
 
     /// The name of the bundles of this pipeline.
@@ -91,6 +107,9 @@ package struct UpdateState: Sendable, Equatable {
     package var isRunning = false
     /// Starts of the active model in a row that ended without a word and before they were healthy.
     package var crashes = 0
+
+    /// At most one of each label.
+    package var alerts: [RaisedAlert] = []
 
     package init(name: String) { self.name = name }
 

@@ -40,6 +40,10 @@ enum UpdateStateCoding {
         }
         json.endArray()
         write("pin", state.pin?.hexadecimal, &json)
+        json.key("alerts")
+        json.beginArray()
+        for alert in state.alerts { write(alert, &json) }
+        json.endArray()
         json.key("isHeld")
         json.boolean(state.isHeld)
         write("validator", state.validator, &json)
@@ -64,6 +68,18 @@ enum UpdateStateCoding {
         case .configured: json.string("configured")
         case .stored(let version): write(version, &json)
         }
+    }
+
+    private static func write(_ alert: UpdateState.RaisedAlert, _ json: inout JSONWriter) {
+        json.beginObject()
+        json.key("label")
+        json.string(alert.label.name)
+        json.key("atNanoseconds")
+        json.integer(alert.atNanoseconds)
+        // As text: a number beyond 2^53 is not every reader's.
+        write("boot", alert.by.map { "\($0.boot)" }, &json)
+        write("sequence", alert.by.map { "\($0.sequence)" }, &json)
+        json.endObject()
     }
 
     private static func write(_ version: ModelVersion, _ json: inout JSONWriter) {
@@ -130,6 +146,9 @@ enum UpdateStateCoding {
                     code: try text(node.required("code"), 64)))
         }
         state.pin = try root.optional("pin").map(digest)
+        for node in try root.optional("alerts")?.elements() ?? [] {
+            state.alerts.append(try alert(node))
+        }
         state.isHeld = try root.required("isHeld").bool()
         state.validator = try optionalText(root, "validator")
         state.clockFloorNanoseconds = Int64(
@@ -189,6 +208,23 @@ enum UpdateStateCoding {
             }
         }
         return candidate
+    }
+
+    private static func alert(_ node: JSONNode) throws(JSONError) -> UpdateState.RaisedAlert {
+        let name = try node.required("label").string()
+        let labels = [AgentAlertLabel.updateRefused, .updateRolledBack]
+        guard let label = labels.first(where: { $0.name.description == name }) else {
+            throw try node.required("label").invalid("be an alert about updates")
+        }
+        var alert = UpdateState.RaisedAlert(
+            label: label,
+            atNanoseconds: Int64(try node.required("atNanoseconds").integer(in: 0...Int.max)))
+        if let boot = UInt64(try optionalText(node, "boot") ?? ""),
+            let sequence = UInt64(try optionalText(node, "sequence") ?? "")
+        {
+            alert.by = EventReference(boot: boot, sequence: sequence)
+        }
+        return alert
     }
 
     private static func digest(_ node: JSONNode) throws(JSONError) -> SHA256Digest {
