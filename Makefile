@@ -10,9 +10,10 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 RELEASE := -c release --static-swift-stdlib -Xlinker --no-export-dynamic --no-color-diagnostics
 TEST_PYTHON := .build-python/bin/python
 MALLOC_COUNTER := .build-tests/malloc_counter.so
+PROMTOOL := .build-tests/promtool
 UPDATE_SHIM := .build-tests/update_shim.so
 
-.PHONY: help demo test test-systemd faults soak check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb packages-systemd
+.PHONY: help demo test test-systemd faults update-faults soak check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-swaps bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb packages-systemd bench-hostile-http
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -21,9 +22,10 @@ help: ## Say what there is
 demo: packages-demo build ## Simulated pumps, alerts on the terminal; DEMO_SECONDS=30 ends by itself
 	@python3 scripts/demo/demo.py --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
 
-test: packages-test build $(TEST_PYTHON) $(MALLOC_COUNTER) $(UPDATE_SHIM) ## All tests, with real brokers on loopback
+test: packages-test build $(TEST_PYTHON) $(MALLOC_COUNTER) $(UPDATE_SHIM) $(PROMTOOL) ## All tests, with real brokers on loopback
 	TEST_AGENT_BINARY="$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" EDGE_AGENT_PYTHON="$(CURDIR)/$(TEST_PYTHON)" \
-	  TEST_MALLOC_COUNTER="$(CURDIR)/$(MALLOC_COUNTER)" TEST_UPDATE_SHIM="$(CURDIR)/$(UPDATE_SHIM)" $(SWIFT) test --disable-xctest $(TEST_FLAGS)
+	  TEST_MALLOC_COUNTER="$(CURDIR)/$(MALLOC_COUNTER)" TEST_UPDATE_SHIM="$(CURDIR)/$(UPDATE_SHIM)" \
+	  TEST_PROMTOOL="$(CURDIR)/$(PROMTOOL)" $(SWIFT) test --disable-xctest $(TEST_FLAGS)
 
 test-systemd: packages-systemd deb ## The package and its service in a box with a real systemd; SUITE="--only watchdog"
 	@scripts/systemd/suite.py --package "$$(ls -t dist/edge-agent_*.deb | head -n 1)" \
@@ -32,6 +34,9 @@ test-systemd: packages-systemd deb ## The package and its service in a box with 
 faults: packages-demo build ## Kills, cuts and damages at random instants, nothing may be lost; LONG=1, FAULTS="--seed 7 --only power-cut --count 20"
 	@python3 scripts/faults/selftest.py
 	@python3 scripts/faults/faults.py --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(LONG),--long) $(FAULTS)
+
+update-faults: packages-test build $(TEST_PYTHON) ## The power cut at every fourth step of an update; LONG=1: at every step, and again while it recovers
+	@python3 scripts/faults/updates.py --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(LONG),--long) $(FAULTS)
 
 SOAK_SECONDS ?= 3600
 soak: packages-demo build ## 2 000 readings a second, a fault a minute, for SOAK_SECONDS (3600): nothing lost, memory flat
@@ -61,7 +66,7 @@ build: packages-build ## The release build of edge-agent
 show-binary:
 	@echo "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent"
 
-bench: bench-inference bench-pipeline bench-scale bench-skab ## All benchmarks; each skips with a reason what cannot run here
+bench: bench-inference bench-pipeline bench-scale bench-swaps bench-skab bench-hostile-http ## All benchmarks; each skips with a reason what cannot run here
 
 bench-inference: packages-build ## Against the best inference libraries
 	@if [ -x Benchmarks/inference/run ]; then Benchmarks/inference/run; else echo "bench-inference: skipped, there is none yet"; fi
@@ -71,6 +76,12 @@ bench-pipeline: packages-demo build ## End to end against a C relay and Python p
 
 bench-scale: packages-demo build ## Memory and latency against the number of assets and pipelines
 	Benchmarks/pipeline/scale --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(QUICK),--quick)
+
+bench-swaps: packages-demo build ## Latency, missed budgets and memory during 50 exchanges of the model
+	Benchmarks/pipeline/swaps --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(QUICK),--quick)
+
+bench-hostile-http: packages-demo build ## Whether hostile HTTP clients move a pipeline's latency
+	Benchmarks/pipeline/hostile-http --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(if $(QUICK),--quick)
 
 bench-skab: packages-demo build ## Detection on real sensor data
 	@Benchmarks/skab/run
@@ -83,7 +94,8 @@ install-files:
 	install -D -m 0755 -s "$(BUILT)" "$(DESTDIR)$(PREFIX)/bin/edge-agent"
 	install -D -m 0644 -t "$(DESTDIR)$(UNITDIR)" systemd/edge-agent.service systemd/edge-agent@.service
 	install -D -m 0644 systemd/edge-agent.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/edge-agent.conf"
-	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/doc/edge-agent/examples" systemd/real-time.conf.example systemd/credentials.conf.example config/demo/description.json
+	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/doc/edge-agent/examples" systemd/real-time.conf.example systemd/credentials.conf.example config/mosquitto.acl config/demo/description.json \
+	  config/prometheus/edge-agent.rules.yaml config/grafana/edge-agent.json
 	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/edge-agent/demo-bundle" config/demo/bundle/*
 	[ -e "$(DESTDIR)/etc/edge-agent/edge-agent.yaml" ] || install -D -m 0644 config/edge-agent.yaml "$(DESTDIR)/etc/edge-agent/edge-agent.yaml"
 	install -d "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/bash-completion/completions" \
@@ -121,11 +133,14 @@ $(MALLOC_COUNTER): Tests/alloc/malloc_counter.c
 	mkdir -p $(@D)
 	clang -std=c11 -O2 -fPIC -shared -Wall -Wextra -Werror -o $@ $<
 
+$(PROMTOOL):
+	scripts/tests/fetch-promtool $(@D)
+
 $(UPDATE_SHIM): Tests/faults/update_shim.c
 	mkdir -p $(@D)
 	clang -std=c11 -O2 -fPIC -shared -Wall -Wextra -Werror -o $@ $<
 
-$(TEST_PYTHON): scripts/tests/requirements.txt | packages-test
+$(TEST_PYTHON): scripts/tests/requirements.txt scripts/models/requirements.txt | packages-test
 	rm -rf .build-python
 	python3 -m venv .build-python
 	.build-python/bin/pip install --quiet --disable-pip-version-check --requirement scripts/tests/requirements.txt

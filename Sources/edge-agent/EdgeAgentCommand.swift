@@ -23,9 +23,9 @@ struct EdgeAgentCommand: AsyncParsableCommand {
             """,
         version: AgentVersion.current.description,
         subcommands: [
-            RunCommand.self, CheckCommand.self, ConfigCommand.self, ModelCommand.self,
-            BenchCommand.self,
-            SimulateCommand.self, OutboxCommand.self, RegistryWorkerCommand.self,
+            RunCommand.self, StatusCommand.self, CheckCommand.self, ConfigCommand.self,
+            ModelCommand.self, BenchCommand.self, SimulateCommand.self, OutboxCommand.self,
+            RegistryWorkerCommand.self,
         ])
 }
 

@@ -45,6 +45,8 @@ enum ExitStatus: Int32 {
             case .configuration: self = .configuration
             case .cancelled: self = .temporary
             }
+        } else if error is StatusTool.Failure {
+            self = .unavailable
         } else if error is BundleError {
             self = .data
         } else if OutboxTool.isInUse(error) {

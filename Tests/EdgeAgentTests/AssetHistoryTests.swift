@@ -50,15 +50,15 @@ struct AssetHistoryTests {
     }
 
     @Test(
-        "keeps a point a second with the highest score in between, and each change of an alarm at once"
+        "keeps a point for two seconds with the highest score in between, and each change of an alarm at once"
     )
     func points() throws {
         let history = Self.history(points: 10)
-        for (milliseconds, score) in [(0, 1), (200, 7), (400, 2), (1200, 3)] as [(UInt64, Float)] {
+        for (milliseconds, score) in [(0, 1), (200, 7), (400, 2), (2400, 3)] as [(UInt64, Float)] {
             Self.record(history, 0, "P-1", score, at: milliseconds, row: [score, .nan])
         }
-        Self.record(history, 0, "P-1", 50, severity: .warning, action: .raise, at: 1300)
-        let points = try #require(history.points(slot: 0, nowNanoseconds: 2 * Self.second))
+        Self.record(history, 0, "P-1", 50, severity: .warning, action: .raise, at: 2500)
+        let points = try #require(history.points(slot: 0, nowNanoseconds: 3 * Self.second))
         #expect(points.map(\.score) == [1, 7, 50])
         #expect(points.map(\.transition) == [nil, nil, .raised])
         #expect(points.map(\.severity) == [nil, nil, .warning])
@@ -70,9 +70,9 @@ struct AssetHistoryTests {
     func wraps() throws {
         let history = Self.history(points: 5)
         for index in 0..<12 {
-            Self.record(history, 0, "P-1", Float(index), at: UInt64(index) * 1100)
+            Self.record(history, 0, "P-1", Float(index), at: UInt64(index) * 2200)
         }
-        let points = try #require(history.points(slot: 0, nowNanoseconds: 14 * Self.second))
+        let points = try #require(history.points(slot: 0, nowNanoseconds: 28 * Self.second))
         // One place is always the one that is written next.
         #expect(points.map(\.score) == [8, 9, 10, 11])
         #expect(history.points(slot: 0, limit: 2, nowNanoseconds: 0)?.map(\.score) == [10, 11])
@@ -132,7 +132,7 @@ struct AssetHistoryTests {
         let history = AssetHistory(
             channels: (0..<channels).map { ChannelDescription(name: "c\($0)") },
             maximumAssets: 10_000)
-        #expect(history.ringBytes <= 1_536 << 10)
+        #expect(history.ringBytes <= 768 << 10)
         #expect(history.ringCount >= 50 && history.channels.count == min(channels, 16))
     }
 
@@ -146,7 +146,7 @@ struct AssetHistoryTests {
                 let value = Float(index)
                 Self.record(
                     history, slot, "asset-\(slot)", value, severity: .warning, action: .remind,
-                    generation: UInt32(index / 5000), at: UInt64(index) * 1100,
+                    generation: UInt32(index / 5000), at: UInt64(index) * 2200,
                     row: [value, -value])
             }
         }

@@ -19,6 +19,18 @@ struct ConfigurationCheckTests {
 
     static let contradictions = [
         BrokenConfiguration(
+            ConfigurationText.minimal
+                + "\nupdates:\n  keys: [a.pub]\n  commands: {allow: [list], broker: x}\n",
+            "edge-agent.yaml:10:37: updates.commands.broker: no broker is called 'x'"),
+        BrokenConfiguration(
+            ConfigurationText.minimal
+                + "\nupdates:\n  keys: [a.pub]\n  commands: {allow: [rolback], responses: \"a/#/b\"}\n",
+            "edge-agent.yaml:10:22: updates.commands.allow[0]: expected one of pull, stage, promote,"
+                + " rollback, pin, unpin, hold, unhold, acknowledge, list, history, found 'rolback';"
+                + " did you mean 'rollback'?",
+            "edge-agent.yaml:10:43: updates.commands.responses: topic filter 'a/#/b': byte 2: '#'"
+                + " must be the last level"),
+        BrokenConfiguration(
             twoBrokers,
             "edge-agent.yaml:1:1: sensors.broker: missing: there are several brokers"
                 + " (plant, cloud), say which"),

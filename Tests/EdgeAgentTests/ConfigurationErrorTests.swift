@@ -148,7 +148,7 @@ struct ConfigurationErrorTests {
         BrokenConfiguration(
             ConfigurationText.minimal + "\nxyz: 1\n",
             "edge-agent.yaml:8:1: xyz: unknown key; known here: agent, brokers, sensors, uplink,"
-                + " inference, registries, outbox, restart, status, updates, pipelines"),
+                + " inference, registries, outbox, restart, status, http, updates, pipelines"),
         BrokenConfiguration(
             ConfigurationText.minimal + "\noutbox: {maximum_bytes: 1MB}\n",
             "edge-agent.yaml:8:10: outbox.maximum_bytes: unknown key;"

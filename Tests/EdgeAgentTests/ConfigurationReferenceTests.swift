@@ -60,6 +60,30 @@ struct ConfigurationReferenceTests {
             "EDGE_AGENT_UPDATE_DOCS=1 swift test --filter markdown writes it anew")
     }
 
+    @Test("the commands print the schema and the reference, and take the installed file")
+    func commands() throws {
+        let executable = try TestAgent.executable()
+        let schema = try ChildProcess.run(executable, ["config", "schema"])
+        #expect(schema.joined(separator: "\n") + "\n" == ConfigurationReference.jsonSchema)
+        let reference = try ChildProcess.run(executable, ["config", "reference"])
+        #expect(reference.joined(separator: "\n") + "\n" == ConfigurationReference.markdown)
+        let installed = ConfigurationSample.repository.appendingPathComponent("config")
+        // The bundle that it names is where the package puts it; conf.d and the environment go over the file.
+        let directory = try TemporaryDirectory("installed")
+        try directory.write(try ConfigurationSample.text(), to: "edge-agent.yaml")
+        try FileManager.default.createDirectory(
+            atPath: directory.file("conf.d"), withIntermediateDirectories: false)
+        let pipeline = "pipelines: [{ name: pumps, model: \(installed.path)/demo/bundle }]\n"
+        try directory.write(pipeline, to: "conf.d/10-bundle.yaml")
+        let check = try ChildProcess(
+            executable, ["check", "--offline", "--config", directory.file("edge-agent.yaml")],
+            environment: ["EDGE_AGENT_PIPELINES_PUMPS_BUDGET": "40ms"])
+        check.closeInput()
+        #expect(try check.waitForExit() == .code(0), "\(check.transcript)")
+        #expect(check.output.all.contains { $0.contains(" of 20000 µs") }, "\(check.transcript)")
+        #expect(check.output.all.last?.hasSuffix("edge-agent.yaml: valid") == true)
+    }
+
     @Test("every key says in one line what it is, and optional ones what holds without them")
     func completeness() {
         func visit(_ keys: [KeyDescription], _ path: String) {

@@ -54,15 +54,15 @@ struct LogSecretTests {
         let agent = try TestAgent(yaml, waits: false)
         var said = ""
         if !command.isEmpty {
-            try agent.waitUntilReady()
+            try agent.waitUntilReady(within: 60)
             let child = try ChildProcess(
                 try TestAgent.executable(), command + ["--config", agent.configuration])
             child.closeInput()
-            try child.waitForExit()
+            try child.waitForExit(within: 30)
             said += (child.output.all + child.errors.all).joined(separator: "\n")
         }
-        try agent.process.waitForLine(containing: line, onErrors: true, within: 20)
-        _ = try agent.stop()
+        try agent.process.waitForLine(containing: line, onErrors: true, within: 60)
+        _ = try agent.stop(within: 30)
         return said + (agent.process.errors.all + agent.process.output.all).joined(separator: "\n")
     }
 
@@ -154,6 +154,40 @@ struct LogSecretTests {
             in: try log(
                 of: Self.agent(broker.port, broker: "username: box\npasswordFile: \(other)"),
                 until: "contains a NUL"))
+    }
+
+    @Test("of the HTTP server stay out of the log: right and wrong tokens, and a key that is none")
+    func http() throws {
+        let play = try SecretsInPlay()
+        let broker = try TestBroker()
+        let port = try FreePort.find()
+        let token = try play.file("http-token", "token-for-the-status-page")
+        let agent = try TestAgent(
+            Self.agent(
+                broker.port, broker: "",
+                top: "http: { enabled: true, port: \(port), tokenFile: \(token) }"))
+        for line in [
+            "Bearer token-for-the-status-page", "Bearer token-that-is-wrong-here", "Basic b25l",
+            "token-for-the-status-page",
+        ] {
+            _ = try RawHTTPClient.get(
+                "/api/v1/alarms", port: port, headers: ["Authorization: \(line)"])
+        }
+        let wrong = try RawHTTPClient.get(
+            "/api/v1/alarms?token=token-for-the-status-page", port: port,
+            headers: ["Authorization: Bearer token-that-is-wrong-here"])
+        #expect(wrong.status == 401, "\(wrong)")
+        _ = try agent.stop(within: 30)
+        let log = agent.process.errors.all.joined(separator: "\n")
+        expectNone(play, in: log)
+        #expect(!log.contains("token-that-is-wrong-here"))
+        let key = try play.file("http.key", "no-key-but-the-pass-of-something")
+        let certificates = try TestCertificates()
+        let tls = "tls: { certificate: \(certificates.serverFile), key: \(key) }"
+        let yaml = Self.agent(
+            broker.port, broker: "",
+            top: "http: { enabled: true, port: \(port), tokenFile: \(token), \(tls) }")
+        expectNone(play, in: try self.log(of: yaml, until: "http"))
     }
 
     @Test("that stand where they do not belong are not shown by the errors about that")

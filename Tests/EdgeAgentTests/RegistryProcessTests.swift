@@ -115,6 +115,33 @@ struct RegistryProcessTests {
         #expect(last.carriedBytes < 6_000_000 - kept + others + 20_000)
     }
 
+    @Test("A download keeps to its bandwidth")
+    func bandwidth() throws {
+        let bundle = try RegistryTesting.largeBundle(bytes: 400_000, seed: 5, in: directory)
+        let offered = try OfferedArtifact(bundle)
+        let loaded = try ConfigurationText.read(
+            """
+            brokers: {b: {host: localhost}}
+            updates: {signature: off, download: {bandwidth: 200KiB, maximumSize: 1MiB, reserve: 1MiB}}
+            pipelines: [{name: p, topics: ["a/{asset}"], model: /m}]
+            """)
+        let limits = try #require(loaded.configuration.updates).download.limits
+        #expect(
+            limits
+                == DownloadControl.Limits(
+                    maximumBytes: 1 << 20, reservedBytes: 1 << 20, bytesPerSecond: 200 << 10))
+        let registry = RegistryProcess(
+            RegistryTesting.configuration(.oci, offered.server.url),
+            executable: try TestAgent.executable())
+        let start = ContinuousClock.now
+        let files = try RegistryTesting.pull(
+            registry, "models/level:1.0.0", into: directory.file("slowly"),
+            control: DownloadControl(limits: limits))
+        // Only that it is no faster: two seconds, less what came before the first look at the clock.
+        #expect(ContinuousClock.now - start > .seconds(1))
+        #expect(try files == RegistryTesting.contents(of: bundle))
+    }
+
     @Test("Started by hand it says who starts it")
     func byHand() throws {
         let child = try ChildProcess(try TestAgent.executable(), [RegistryWorker.command])

@@ -5,18 +5,16 @@ import Testing
 
 /// A registry that a publisher writes to with `edge-agent`'s own commands, and an agent is configured with.
 private final class Publication {
-    enum Kind: String, CaseIterable, CustomTestStringConvertible {
-        case oci, http, https, directory
-        var testDescription: String { rawValue }
-    }
+    enum Kind: String, CaseIterable { case oci, cachedOCI, http, https, directory }
 
-    /// The lines under the registry's name.
+    /// The registry's section.
     let yaml: String
     /// What is looked for.
     let reference: String
-    private let kind: Kind
+    let kind: Kind
     private let directory: TemporaryDirectory
     private var registry: TestRegistry?
+    private(set) var cache: TestRegistry?
     private var server: TestHTTPServer?
     private var secureServer: ChildProcess?
 
@@ -25,12 +23,24 @@ private final class Publication {
         directory = try TemporaryDirectory("publication")
         let root = directory.file("root")
         try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-        reference = kind == .oci ? "models/level:stable" : "level:stable"
+        reference = kind == .oci || kind == .cachedOCI ? "models/level:stable" : "level:stable"
         switch kind {
         case .oci:
             let registry = try TestRegistry()
             self.registry = registry
             yaml = "{ type: oci, url: \"\(registry.url)\", proxy: none }"
+        case .cachedOCI:
+            let registry = try TestRegistry()
+            self.registry = registry
+            // As docs/updates.md types it.
+            let text = try UpdateDocumentation.blocks("cache")[0].text
+            let proxy = try #require(text.range(of: "proxy:"))
+            let cache = try TestRegistry(
+                top: text[proxy.lowerBound...].replacingOccurrences(
+                    of: "https://registry.example:5000", with: registry.url))
+            self.cache = cache
+            yaml =
+                "{ type: oci, url: \"\(registry.url)\", mirrors: [\"\(cache.url)\"], proxy: none }"
         case .http:
             let server = try TestHTTPServer.files(root)
             self.server = server
@@ -68,6 +78,7 @@ private final class Publication {
 
     deinit {
         try? secureServer?.kill()
+        try? cache?.stop()
         try? registry?.stop()
     }
 
@@ -120,88 +131,132 @@ struct RegistryUpdateEndToEndTests {
         return path
     }
 
-    /// What became of a version, in order.
-    private func steps(_ version: String) -> [String] {
-        subscriber.events("edge/box/models/level").compactMap { event in
-            guard (event.data["model"] as? [String: Any])?["version"] as? String == version else {
-                return nil
-            }
+    /// What became of a version in the pipeline of that registry, in order.
+    private func steps(_ kind: Publication.Kind, _ version: String) -> [String] {
+        subscriber.events("edge/box/models").compactMap { event in
+            guard event.subject == "\(kind)", self.version(event) == version else { return nil }
             return event.type.replacingOccurrences(of: "edge.model.", with: "")
         }
     }
 
-    /// Publishes one reading after the other until something has happened to a version.
-    private func feed(until step: String, of version: String) throws {
-        let deadline = Date().addingTimeInterval(30)
-        while !steps(version).contains(step) {
+    /// Publishes one reading after the other until a version is committed everywhere.
+    private func feed(untilCommitted version: String) throws {
+        let deadline = Date().addingTimeInterval(40)
+        func missing() -> [Publication.Kind] {
+            Publication.Kind.allCases.filter { !steps($0, version).contains("committed.v1") }
+        }
+        while !missing().isEmpty {
             guard Date() < deadline else {
-                throw TestFailure("\(step) of \(version) does not come: \(steps(version))")
+                let found = missing().map { "\($0): \(steps($0, version))" }
+                throw TestFailure("\(version) is not committed: \(found)")
             }
-            let count = predictions.count
+            // One at a time: the shadow looks at what time is left for.
+            let count = subscriber.events("edge/box/predictions").count
             try TestPublisher.publish(broker, "plant/p1/reading", TestAgent.reading(1))
-            try subscriber.waitForEvents("edge/box/predictions/level/p1", count: count + 1)
+            try subscriber.waitForEvents(
+                "edge/box/predictions", count: count + Publication.Kind.allCases.count)
         }
     }
 
-    private var predictions: [ReceivedEvent] { subscriber.events("edge/box/predictions/level/p1") }
-
-    private func waitForState(_ label: String, _ state: String) throws -> ReceivedEvent {
-        let topic = "edge/box/state/level:\(label)"
-        try subscriber.messages.wait(for: "\(label) \(state)", within: 20) { messages in
+    /// The last event of a pipeline's alert, once its retained state is this.
+    private func waitForState(_ kind: Publication.Kind, _ state: String) throws -> ReceivedEvent {
+        let topic = "edge/box/state/\(kind):update-refused"
+        try subscriber.messages.wait(for: "\(state) on \(topic)", within: 20) { messages in
             messages.contains { $0.topic == topic && $0.text.contains("\"state\":\"\(state)\"") }
         }
         return try #require(
-            subscriber.events("edge/box/alerts").last { $0.data["label"] as? String == label })
+            subscriber.events("edge/box/alerts").last {
+                $0.source == "/agents/box" && $0.subject == "\(kind)"
+            })
+    }
+
+    private func version(_ event: ReceivedEvent) -> String? {
+        (event.data["model"] as? [String: Any])?["version"] as? String
+    }
+
+    /// One pipeline for each kind of registry.
+    private func yaml(_ publications: [Publication]) -> String {
+        let registries = publications.map { "  \($0.kind): \($0.yaml)\n" }.joined()
+        let pipelines = publications.map {
+            """
+              - name: \($0.kind)
+                topics: ["plant/{asset}/reading"]
+                model: $BUNDLE
+                budget: 4s
+                predictions: { mode: full }
+                update: { registry: \($0.kind), model: "\($0.reference)" }
+
+            """
+        }.joined()
+        return """
+            agent: { id: box, stateDirectory: $STATE }
+            brokers:
+              local: { host: localhost, port: \(broker.port) }
+            registries:
+            \(registries)
+            updates:
+              keys: [\(signer.publicKeyFile)]
+              pollInterval: 1s
+              shadow: { minimumTime: 0s, windows: 5 }
+              trial: { minimumTime: 0s, windows: 5, judgedAfter: 5 }
+            pipelines:
+            \(pipelines)
+            """
     }
 
     @Test(
-        "What is published is found, proves itself and is committed; a bad one is refused with an alert, which the next good one ends",
-        arguments: Publication.Kind.allCases)
-    fileprivate func updates(from kind: Publication.Kind) throws {
-        let publication = try Publication(kind)
-        try publication.publish(try bundle(2), "1.2.0")
-        let agent = try TestAgent(
-            TestAgent.yaml(
-                broker,
-                pipeline: """
-                    predictions: { mode: full }
-                    update: { registry: plant, model: "\(publication.reference)" }
-                    """,
-                top: """
-                    registries:
-                      plant: \(publication.yaml)
-                    updates:
-                      keys: [\(signer.publicKeyFile)]
-                      pollInterval: 1s
-                      shadow: { minimumTime: 0s, windows: 5 }
-                      trial: { minimumTime: 0s, windows: 5, judgedAfter: 5 }
-                    """))
-        try feed(until: "committed.v1", of: "1.2.0")
-        #expect(
-            steps("1.2.0") == [
-                "verified.v1", "staged.v1", "self-tested.v1", "shadow-started.v1",
-                "trial-started.v1", "committed.v1",
-            ])
+        "What is published is found, proves itself and is committed; a bad one is refused with an alert, which the next good one ends"
+    )
+    func updates() throws {
+        let publications = try Publication.Kind.allCases.map(Publication.init)
+        func publish(_ bundle: String, _ version: String) throws {
+            for publication in publications { try publication.publish(bundle, version) }
+        }
+        try publish(try bundle(2), "1.2.0")
+        let agent = try TestAgent(yaml(publications))
+        try feed(untilCommitted: "1.2.0")
+        for kind in Publication.Kind.allCases {
+            #expect(
+                steps(kind, "1.2.0") == [
+                    "verified.v1", "staged.v1", "self-tested.v1", "shadow-started.v1",
+                    "trial-started.v1", "committed.v1",
+                ], "\(kind)")
+        }
         // The next one holds a golden vector that its model never gives; the running agent polls and finds it.
         let bad = try bundle(3) { path in
             try Data(#"{"input":[8,8,8,8],"output":[1,2,3,4]}"#.utf8)
                 .write(to: URL(fileURLWithPath: "\(path)/golden.jsonl"))
         }
-        try publication.publish(bad, "1.3.0")
-        let raised = try waitForState("update-refused", "raised")
-        #expect(raised.data["cause"] as? String == "golden-mismatch")
-        #expect((raised.data["model"] as? [String: Any])?["version"] as? String == "1.3.0")
-        #expect(steps("1.3.0") == ["verified.v1", "staged.v1", "refused.v1"])
+        try publish(bad, "1.3.0")
+        var raised: [ReceivedEvent] = []
+        for kind in Publication.Kind.allCases {
+            let alert = try waitForState(kind, "raised")
+            #expect(alert.data["cause"] as? String == "golden-mismatch", "\(kind)")
+            #expect(version(alert) == "1.3.0", "\(kind)")
+            #expect(steps(kind, "1.3.0") == ["verified.v1", "staged.v1", "refused.v1"], "\(kind)")
+            raised.append(alert)
+        }
         try TestPublisher.publish(broker, "plant/p1/reading", TestAgent.reading(8))
-        let alert = try #require(
-            try subscriber.waitForEvents("edge/box/alerts/level/p1", count: 1).first)
-        #expect((alert.data["model"] as? [String: Any])?["version"] as? String == "1.2.0")
-        try publication.publish(try bundle(4), "1.4.0")
-        try feed(until: "committed.v1", of: "1.4.0")
-        let cleared = try waitForState("update-refused", "cleared")
-        #expect(cleared.data["reason"] as? String == "recovered")
-        #expect(cleared.data["raisedBy"] as? String == raised.identifier)
-        #expect(!steps("1.3.0").contains("committed.v1"))
+        for kind in Publication.Kind.allCases {
+            let alert = try #require(
+                try subscriber.waitForEvents("edge/box/alerts/\(kind)/p1", count: 1).first)
+            #expect(version(alert) == "1.2.0", "\(kind)")
+        }
+        try publish(try bundle(4), "1.4.0")
+        try feed(untilCommitted: "1.4.0")
+        for (kind, alert) in zip(Publication.Kind.allCases, raised) {
+            let cleared = try waitForState(kind, "cleared")
+            #expect(cleared.data["reason"] as? String == "recovered", "\(kind)")
+            #expect(cleared.data["raisedBy"] as? String == alert.identifier, "\(kind)")
+            #expect(!steps(kind, "1.3.0").contains("committed.v1"), "\(kind)")
+        }
+        let cache = try #require(publications.compactMap(\.cache).first)
+        let model = try Data(
+            contentsOf: URL(fileURLWithPath: "\(TestAgent.levelBundle)/model.tflite"))
+        let digest = SHA256Digest(of: [UInt8](model)).hexadecimal
+        #expect(
+            FileManager.default.fileExists(atPath: cache.blobPath(digest)),
+            "it came through the cache")
         try agent.stop()
     }
 }

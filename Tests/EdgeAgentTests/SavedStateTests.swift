@@ -154,7 +154,7 @@ struct SavedStateTests {
         let alarms = AlarmBank(capacity: 3, rule: try rule())
         var writer = try StateFileWriter(path: path, header: header)
         exchange.request(goesOn: false)
-        exchange.fill(from: bank, alarms: alarms, nowNanoseconds: 100)
+        exchange.fill(from: bank, alarms: alarms, nowNanoseconds: 100, decided: 0)
         let isLast = try exchange.withFilled { bytes, entries, isLast in
             try writer.append(bytes)
             return isLast

@@ -13,14 +13,17 @@ final class TestHTTP: Sendable {
     /// Starts it and waits until it listens.
     ///
     /// - Parameter settings: keys of the section `http` beside `enabled` and `port`.
-    init(_ settings: [String] = [], routes: [HTTPRoute] = TestHTTP.routes) async throws {
+    init(
+        _ settings: [String] = [], routes: [HTTPRoute] = TestHTTP.routes,
+        limits: HTTPServer.Limits? = nil
+    ) async throws {
         let port = try FreePort.find()
         self.port = port
         let loaded = try Self.load(["port: \(port)"] + settings)
         guard let plan = try HTTPPlan(loaded) else { throw TestFailure("HTTP is off") }
         let (ports, continuation) = AsyncStream<UInt16>.makeStream()
         service = try HTTPService(
-            plan, routes: routes, metrics: metrics,
+            plan, routes: routes, limits: limits, metrics: metrics,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             onListening: { continuation.yield($0) })
         for await _ in ports { break }

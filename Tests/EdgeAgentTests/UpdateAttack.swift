@@ -276,8 +276,8 @@ enum UpdateAttack: String, CaseIterable, CustomTestStringConvertible {
         case .crashAtLoad:
             .agent(
                 AgentScenario(
-                    code: "crash-loop", says: ["2 times during selfTest", "publish a new release"],
-                    shim: ["UPDATE_SHIM_ABORT_OPEN": "/models/level/"], deaths: 2))
+                    code: "crash-loop", says: ["3 times during selfTest", "publish a new release"],
+                    shim: ["UPDATE_SHIM_ABORT_OPEN": "/models/level/"], deaths: 3))
         case .crashAtWindow:
             .agent(
                 AgentScenario(

@@ -7,13 +7,12 @@ import Testing
     "Commands over MQTT to the running agent",
     .enabled(if: TestBroker.isAvailable && TestSigner.isAvailable, "needs mosquitto and openssl"))
 struct UpdateCommandEndToEndTests {
-    /// The rights that docs/updates.md gives.
-    private static let rules = [
-        "user agent", "topic readwrite plant/#", "topic write edge/box/#",
-        "topic read edge/box/command/+",
-        "user anna", "topic write edge/+/command/+", "topic read edge/+/response/anna",
-        "user eve", "topic readwrite plant/#", "topic read edge/#",
-    ]
+    /// The rights that docs/updates.md gives, and somebody who has none to command.
+    private static func rules() throws -> [String] {
+        let text = try UpdateDocumentation.blocks("acl")[0].text
+        return text.replacingOccurrences(of: "line-3", with: "box").components(separatedBy: "\n")
+            + ["user eve", "topic readwrite plant/#", "topic read edge/#"]
+    }
 
     private let broker: TestBroker
     private let signer: TestSigner
@@ -22,8 +21,8 @@ struct UpdateCommandEndToEndTests {
 
     init() throws {
         broker = try TestBroker { options in
-            options.users = ["agent": "a", "anna": "b", "eve": "c"]
-            options.accessRules = Self.rules
+            options.users = ["box": "a", "anna": "secret", "eve": "c"]
+            options.accessRules = try Self.rules()
         }
         signer = try TestSigner()
         let password = broker.directory.file("agent-password")
@@ -31,14 +30,14 @@ struct UpdateCommandEndToEndTests {
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: password)
         agent = try TestAgent(
             TestAgent.yaml(
-                broker, broker: "username: agent\npasswordFile: \(password)",
+                broker, broker: "username: box\npasswordFile: \(password)",
                 top: """
                     updates:
                       keys: [\(signer.publicKeyFile)]
-                      commands: { allow: [list, history, hold, unhold, pull] }
+                      commands: { allow: [list, history, hold, unhold, pull], maximumPerMinute: 60 }
                     """))
         answers = try TestSubscriber(
-            broker, ["edge/+/response/anna"], arguments: ["-u", "anna", "-P", "b"])
+            broker, ["edge/+/response/anna"], arguments: ["-u", "anna", "-P", "secret"])
         try waitForCommands()
     }
 
@@ -52,7 +51,7 @@ struct UpdateCommandEndToEndTests {
         _ command: String, _ payload: String = "{}", correlation: String?, as user: String = "anna",
         responseTopic: String? = "edge/box/response/anna", isRetained: Bool = false
     ) throws {
-        var arguments = ["-V", "5", "-u", user, "-P", user == "anna" ? "b" : "c"]
+        var arguments = ["-V", "5", "-u", user, "-P", user == "anna" ? "secret" : "c"]
         if let responseTopic {
             arguments += ["-D", "publish", "response-topic", responseTopic]
         }
@@ -62,10 +61,12 @@ struct UpdateCommandEndToEndTests {
             arguments: arguments)
     }
 
-    private func answer(_ correlation: String, count: Int = 1) throws -> (
-        accepted: Bool, text: String
-    ) {
-        try answers.messages.wait(for: "an answer to \(correlation)", within: 20) { messages in
+    private func answer(_ correlation: String, count: Int = 1, within seconds: Double = 20) throws
+        -> (
+            accepted: Bool, text: String
+        )
+    {
+        try answers.messages.wait(for: "an answer to \(correlation)", within: seconds) { messages in
             messages.filter { $0.correlation == correlation }.count >= count
         }
         let message = try #require(answers.messages.all.last { $0.correlation == correlation })
@@ -102,16 +103,45 @@ struct UpdateCommandEndToEndTests {
         try send("unhold", correlation: "c6", responseTopic: "plant/valve/set")
         try send("pull", #"{"argument":"/etc"}"#, correlation: "c7")
         #expect(try answer("c7").text.contains("names no model"))
+        // What is long is not written whole into the log.
+        let long = String(repeating: "x", count: 7000)
+        try send("pull", "{\"argument\":\"\(long)\"}", correlation: "long")
+        #expect(try answer("long").text.contains("names no model"))
         try send("list", correlation: "c8")
         let list = try answer("c8")
         #expect(
             list.accepted && list.text.contains("level: the configured bundle")
                 && list.text.contains("held"))
+        // As docs/updates.md types it; there is no registry.
+        let command = try UpdateDocumentation.blocks("command")[0].text
+            .replacingOccurrences(of: "line-3", with: "box")
+            .replacingOccurrences(
+                of: "-h broker.example", with: "-h localhost -p \(broker.port) -W 20")
+        let printed = try ChildProcess.run("/bin/sh", ["-c", command])
+        #expect(
+            printed.joined() == #"{"accepted":true,"text":"looking for models/vibration:1.4.0"}"#)
         try send("history", #"{"argument":"50"}"#, correlation: "c9")
         let history = try answer("c9").text.split(separator: "\n")
+        #expect(history.allSatisfy { $0.utf8.count < 2000 })
         let commanded = history.filter { $0.contains("\"what\":\"commanded\"") }
         #expect(commanded.filter { $0.contains("hold: held") }.count == 1, "\(history)")
         #expect(commanded[0].contains("\"who\":\"mqtt edge/box/response/anna c1\""), "\(history)")
+        // A flood is answered once; when it is over the next command is due within a second.
+        try TestPublisher.publish(
+            broker, "edge/box/command/list", lines: [String](repeating: "{}", count: 300),
+            arguments: [
+                "-V", "5", "-u", "anna", "-P", "secret", "-D", "publish", "response-topic",
+                "edge/box/response/anna", "-D", "publish", "correlation-data", "flood",
+            ])
+        for attempt in 0..<20 {
+            try send("list", correlation: "after-\(attempt)")
+            if (try? answer("after-\(attempt)", within: 1))?.accepted == true { break }
+        }
+        #expect(
+            answers.messages.all.contains {
+                $0.correlation.hasPrefix("after-") && $0.text.contains("level:")
+            })
+        #expect((1...61).contains(answers.messages.all.filter { $0.correlation == "flood" }.count))
         // Over a restart: the retained command is still there, and does not run.
         try agent.killAndRestart()
         try waitForCommands()

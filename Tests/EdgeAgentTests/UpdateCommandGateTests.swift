@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import EdgeAgent
@@ -165,5 +166,54 @@ struct UpdateCommandGateTests {
             Issue.record("a second later one is due")
             return
         }
+    }
+
+    @Test(
+        "Whatever comes, no command is obeyed that is not allowed, and none twice", arguments: 1...5
+    )
+    func anything(seed: Int) {
+        var random = SeededGenerator(seed: UInt64(seed))
+        var settings = Self.settings
+        settings.maximumPerMinute = 6000
+        var gate = Gate(settings)
+        var seen: Set<String> = []
+        let pieces = [
+            "edge/box/command/", "edge/", "rollback", "pull", "hold", "+", "#", "$", "/", "\u{0}",
+            "{}",
+            "{\"argument\":\"a\"}", "\u{1F600}", "edge/box/response/", "x",
+        ]
+        func text() -> String {
+            (0..<Int.random(in: 0...4, using: &random)).map { _ in
+                pieces.randomElement(using: &random) ?? ""
+            }.joined()
+        }
+        for step in 0..<5000 {
+            var arrival = Self.arrival(
+                Bool.random(using: &random) ? "rollback" : text(), text(),
+                responseTopic: Bool.random(using: &random) ? "edge/box/response/x" : text(),
+                correlation: Bool.random(using: &random) ? "c\(step % 40)" : text(),
+                isRetained: Int.random(in: 0..<8, using: &random) == 0)
+            if Int.random(in: 0..<8, using: &random) == 0 {
+                arrival.topic = Array(text().utf8)
+                arrival.payload = (0..<20).map { _ in UInt8.random(in: 0...255, using: &random) }
+            }
+            guard
+                case .obey(let request, _) = gate.decide(
+                    arrival, now: UInt64(step) * 1_000_000_000)
+            else { continue }
+            #expect(settings.allowed.contains(request.verb) && !arrival.isRetained)
+            let topic = arrival.origin.responseTopic ?? ""
+            #expect(
+                topic.hasPrefix("edge/box/response")
+                    && !topic.contains(where: { "+#\0".contains($0) }))
+            if request.verb.changesSomething {
+                let key = "\(arrival.topic) \(topic) \(arrival.origin.correlation ?? [])"
+                #expect(seen.insert(key).inserted, "\(key)")
+                gate.remember(arrival, UpdateAnswer(isAccepted: true, text: ""))
+                // What was forgotten may come again.
+                if seen.count >= Gate.remembered { break }
+            }
+        }
+        #expect(!seen.isEmpty)
     }
 }

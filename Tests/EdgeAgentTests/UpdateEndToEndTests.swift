@@ -92,7 +92,8 @@ struct UpdateEndToEndTests {
         let signer = try TestSigner()
         let subscriber = try TestSubscriber(broker, ["edge/#"])
         let agent = try TestAgent(
-            TestAgent.yaml(broker, top: Self.updates(signer, shadow: 0, trial: 5)))
+            TestAgent.yaml(
+                broker, pipeline: "budget: 4s", top: Self.updates(signer, shadow: 0, trial: 5)))
         let bundle = try TestBundle.make(agent.directory.file("next"))
         try signer.sign(bundle)
         try model(agent, "stage", bundle)

@@ -112,11 +112,13 @@ struct UpdateMachineTests {
         }
     }
 
-    @Test("A model that crashes its self-test is refused at the second start")
+    @Test(
+        "A model that crashes its self-test is refused at the third start; a power cut or two are none"
+    )
     func crashAtLoad() {
         var run = Run()
         run.advance(to: .selfTest)
-        #expect(run.crash() == [.selfTest(Run.version(2))])
+        for _ in 0..<2 { #expect(run.crash() == [.selfTest(Run.version(2))]) }
         #expect(Run.codes(run.crash()) == ["refused:crash-loop"])
         #expect(run.machine.state.decider == .configured)
     }

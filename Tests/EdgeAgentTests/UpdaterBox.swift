@@ -11,6 +11,7 @@ final class UpdaterBox {
     let signer: TestSigner
     let verifierKeys: [SigningKey]
     private let registry: (any ModelRegistry)?
+    private let quotaBytes: UInt64
     /// What is asked for; the highest is offered.
     var offered: String?
     var nowSeconds = 100
@@ -39,14 +40,17 @@ final class UpdaterBox {
     /// - Parameter registry: nil: bundles are staged from directories.
     init(
         signer: TestSigner? = nil, registry: (any ModelRegistry)? = nil,
+        quotaBytes: UInt64 = 20_000,
         powerCutAfter steps: Int? = nil
     ) throws {
         directory = try TemporaryDirectory("updater")
         self.signer = try signer ?? TestSigner()
         self.registry = registry
+        self.quotaBytes = quotaBytes
         verifierKeys = [try self.signer.key()]
         (updater, running, runningRelease) = try Self.boot(
-            directory, verifierKeys, nil, clock: { (BundleVerifierTests.now, .synchronised) },
+            directory, verifierKeys, nil, quotaBytes,
+            clock: { (BundleVerifierTests.now, .synchronised) },
             now: { 100_000_000_000 }, steps: nil, report: { _ in }, complain: { _ in })
         try restart(powerCutAfter: steps, crashed: false)
     }
@@ -101,7 +105,8 @@ final class UpdaterBox {
         control = PipelineControl()
         shadow = nil
         (updater, running, runningRelease) = try Self.boot(
-            directory, verifierKeys, registry, clock: { [unowned self] in (wall, clockState) },
+            directory, verifierKeys, registry, quotaBytes,
+            clock: { [unowned self] in (wall, clockState) },
             now: { [unowned self] in UInt64(nowSeconds) * 1_000_000_000 }, steps: steps,
             report: { [unowned self] in records.append($0) },
             complain: { [unowned self] in complaints.append($0) })
@@ -162,6 +167,7 @@ final class UpdaterBox {
 
     private static func boot(
         _ directory: TemporaryDirectory, _ keys: [SigningKey], _ registry: (any ModelRegistry)?,
+        _ quotaBytes: UInt64,
         clock: @escaping () -> (Int64, ClockState), now: @escaping () -> UInt64, steps: Int?,
         report: @escaping (UpdateRecord) -> Void, complain: @escaping (String) -> Void
     ) throws -> (Updater, PipelineModel, Int) {
@@ -172,7 +178,7 @@ final class UpdaterBox {
                 verifier: BundleVerifier(keys: keys, name: "level", agentVersion: agentVersion),
                 policy: policy, reference: nil, inferenceLimitNanoseconds: 10_000_000),
             Updater.Surroundings(
-                store: try ModelStore(path: directory.file("models"), quotaBytes: 20_000),
+                store: try ModelStore(path: directory.file("models"), quotaBytes: quotaBytes),
                 stateFile: UpdateStateFile(path: directory.file("level.json")),
                 audit: UpdateAudit(path: directory.file("audit.jsonl")), registry: registry,
                 monotonic: now, clock: clock, spawn: { $0() }, report: report, complain: complain))

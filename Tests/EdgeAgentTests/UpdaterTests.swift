@@ -182,6 +182,41 @@ struct UpdaterTests {
         #expect(box.runningRelease == 2)
     }
 
+    @Test("A quota that holds nothing takes what is not needed: never active, previous or staged")
+    func quota() throws {
+        let box = try UpdaterBox(quotaBytes: 1)
+        let store = try ModelStore(path: box.directory.file("models"), quotaBytes: 1)
+        func releases() throws -> [Int] {
+            let version = try #require(SemanticVersion("0.1.0"))
+            return try store.bundles().map {
+                try ModelBundle(
+                    directory: store.directory(name: $0.name, digest: $0.digest),
+                    agentVersion: version
+                ).manifest.release
+            }.sorted()
+        }
+        for release in 2...4 {
+            try box.offer("release\(release)", release: release)
+            box.pull()
+            // On its way it is in the store beside the active one and the one before.
+            #expect(box.state.phaseName == "shadow")
+            #expect(try releases() == Array(max(2, release - 2)...release))
+            box.run()
+            #expect(box.runningRelease == release)
+            // Of the committed ones two are left: the active one and the one to go back to.
+            #expect(try releases() == Array(max(2, release - 1)...release))
+        }
+        // One that is refused goes at once, and nothing else does.
+        try box.offer("slow", release: 5) { $0["inferenceBudget"] = "1ns" }
+        box.pull()
+        #expect(box.kinds.last == "refused:too-slow")
+        #expect(try releases() == [3, 4])
+        // A start later the one before still loads.
+        #expect(box.updater.obey(.rollback, by: "test").isAccepted)
+        try box.restart(crashed: false)
+        #expect(box.runningRelease == 3)
+    }
+
     // MARK: Power cuts
 
     @Test("After a power cut at any step a model works, and the update goes on", arguments: 0..<32)
@@ -204,5 +239,8 @@ struct UpdaterTests {
         #expect(box.runningRelease == 2, "cut: \(wasCut), \(box.kinds), \(box.complaints)")
         #expect(box.state.active.stored?.release == 2)
         #expect(box.state.candidate == nil)
+        // The audit log knows of it, too, and of each step but those that were done again only once.
+        let audit = UpdateAudit(path: box.directory.file("audit.jsonl")).lines(last: 100)
+        #expect(audit.filter { $0.contains("\"what\":\"committed\"") }.count == 1)
     }
 }

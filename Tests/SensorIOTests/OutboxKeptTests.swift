@@ -123,4 +123,55 @@ struct OutboxKeptTests {
         #expect(core.durableSequence(lane: lane) == 8)
         #expect(core.makeBatch(withInserts: false).kept.count == 2)
     }
+
+    @Test("An alarm's state does not get to the disk before the event that it came with is safe")
+    func notBeforeItsEvent() throws {
+        var core = OutboxCore(limits: OutboxCore.Limits(), boot: 1)
+        let lane = core.addLane()
+        core.beginScan()
+        core.endScan()
+        let start: UInt64 = 1_000_000_000_000
+        func raise(_ sequence: UInt64) {
+            let header = OutboxRecordHeader(sequence: sequence, recordClass: .alert)
+            Array("t".utf8).withUnsafeBytes {
+                core.accept(
+                    lane: lane, header: header, topic: $0, payload: $0, isLive: true, now: start,
+                    elapsed: 0)
+            }
+            core.keep(
+                lane: lane, sequence: sequence + 1, kept: kept("a", "\(sequence)"), now: start)
+        }
+        raise(1)
+        #expect(core.commitDue(now: start) == start + 50_000_000)
+        #expect(core.makeBatch(withInserts: false).kept.isEmpty)
+        // With its PUBACK nothing else has to be written.
+        core.acknowledgeLive(lane: lane, sequence: 1, now: start)
+        #expect(core.commitDue(now: start) == 0)
+        let alone = core.makeBatch(withInserts: core.areInsertsDue(now: start))
+        #expect(alone.inserts.isEmpty && alone.kept.count == 1)
+        core.committed(alone, OutboxWriteReport())
+        #expect(core.durableSequence(lane: lane) == 2)
+        // Without one, both are written together.
+        raise(3)
+        let late = start + 50_000_000
+        let areDue = core.areInsertsDue(now: late)
+        #expect(areDue)
+        let both = core.makeBatch(withInserts: true)
+        #expect(both.inserts.count == 1 && both.kept == [kept("a", "3")])
+        core.committed(both, OutboxWriteReport())
+        #expect(core.durableSequence(lane: lane) == 4)
+    }
+
+    @Test("What is kept does not drive records out of the database")
+    func doesNotEvict() throws {
+        var configuration = configuration
+        configuration.maximumBytes = 256 << 10
+        let opening = try OutboxOpening(configuration: configuration, now: .now())
+        let states = (0..<2_000).map { kept("pump-\($0)", String(repeating: "x", count: 150)) }
+        _ = try opening.store.write(OutboxBatch(kept: states))
+        let report = try opening.store.write(
+            OutboxBatch(inserts: (1...20).map { OutboxFixture.record($0) }))
+        #expect(report.evicted.isEmpty)
+        #expect(try OutboxFixture.ids(opening.store).count == 20)
+    }
 }

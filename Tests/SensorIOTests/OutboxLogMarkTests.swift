@@ -113,6 +113,29 @@ struct OutboxLogMarkTests {
         #expect(mark.salts == OutboxLogReader(path: path + "-wal")?.salts)
     }
 
+    @Test(
+        "The log of a killed agent is in the database after the next start, and no later kill is blamed for its emptiness"
+    )
+    func writtenBack() throws {
+        _ = try makeKilled(100)
+        #expect(try #require(OutboxSalvage.size(path + "-wal")) > 0)
+        let killed = directory.file("killed.db")
+        do {
+            let opening = try OutboxOpening(configuration: configuration, now: .now())
+            #expect(opening.events.isEmpty)
+            // What a failed synchronisation left of the log would be lost with what is appended to it.
+            #expect(OutboxSalvage.size(path + "-wal") ?? 0 == 0)
+            for suffix in Self.suffixes {
+                try FileManager.default.copyItem(atPath: path + suffix, toPath: killed + suffix)
+            }
+        }
+        // Killed at once: nothing is missing, and the empty log is none that was longer.
+        let opening = try OutboxOpening(
+            configuration: OutboxConfiguration(path: killed), now: .now())
+        #expect(opening.events.isEmpty)
+        #expect(try OutboxFixture.ids(opening.store) == Array(1...100))
+    }
+
     @Test("A note that is torn or of another generation of the log says nothing")
     func stale() throws {
         _ = try makeKilled(50)

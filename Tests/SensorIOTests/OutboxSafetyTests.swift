@@ -15,11 +15,11 @@ struct OutboxSafetyTests {
         core.endScan()
     }
 
-    private mutating func accept(_ sequence: UInt64) {
+    private mutating func accept(_ sequence: UInt64, isLive: Bool = false) {
         let header = OutboxRecordHeader(sequence: sequence, recordClass: .alert)
         Array("t".utf8).withUnsafeBytes { topic in
             core.accept(
-                lane: 0, header: header, topic: topic, payload: topic, isLive: false, now: 0,
+                lane: 0, header: header, topic: topic, payload: topic, isLive: isLive, now: 0,
                 elapsed: 0)
         }
     }
@@ -66,5 +66,59 @@ struct OutboxSafetyTests {
         #expect(batch.quarantines.count == 1)
         core.committed(batch, OutboxWriteReport())
         #expect(core.durableSequence(lane: 0) == 1)
+    }
+
+    @Test("A refused record that the quarantine cannot take while the disk fails holds up nobody")
+    mutating func refusedWhileDiskFails() throws {
+        core.connected()
+        core.commitFailed(Self.failure, now: 0)
+        accept(1)
+        try publishNext(1)
+        core.acknowledged(messageIdentifier: 1, reason: .notAuthorized, now: 0)
+        #expect(core.durableSequence(lane: 0) == 1)
+    }
+
+    @Test("A live record whose PUBACK came before the refusal of the one before it is settled")
+    mutating func refusedBeforeAnAcknowledged() {
+        core.connected()
+        accept(1, isLive: true)
+        accept(2, isLive: true)
+        core.acknowledgeLive(lane: 0, sequence: 2, now: 0)
+        core.rejectLive(lane: 0, sequence: 1, reason: .notAuthorized, now: 0)
+        #expect(core.lanes[0].live.isEmpty)
+        core.committed(core.makeBatch(withInserts: true), OutboxWriteReport())
+        #expect(core.isOpen(lane: 0))
+    }
+
+    @Test("A record of a transaction that failed, and was there all the same, is not sent again")
+    mutating func commitInDoubt() throws {
+        core.connected()
+        accept(1)
+        let batch = core.makeBatch(withInserts: true)
+        core.commitFailed(Self.failure, batch: batch, now: 0)
+        try publishNext(1)
+        core.acknowledged(messageIdentifier: 1, reason: .success, now: 0)
+        core.beginScan()
+        core.scanned(batch.inserts[0])
+        core.endScan()
+        #expect(core.backlogByClass.allSatisfy { $0 == 0 })
+        #expect(core.makeBatch(withInserts: false).deletes == [batch.inserts[0].id])
+    }
+
+    @Test("A record that goes to the backlog between rows that were read ahead is not passed over")
+    mutating func spilledBehindTheCursor() throws {
+        core.connected()
+        accept(1)
+        accept(2)
+        accept(3)
+        let batch = core.makeBatch(withInserts: true)
+        core.committed(batch, OutboxWriteReport())
+        // The rows around the second one were read while it was on its way.
+        core.loaded([batch.inserts[0], batch.inserts[2]], of: .alert)
+        core.disconnected()
+        core.connected()
+        #expect(
+            core.nextStep(now: 0, elapsed: 0) == .load(.alert, after: core.cursor[0], limit: 256))
+        #expect(core.cursor[0] < batch.inserts[1].id)
     }
 }

@@ -111,6 +111,20 @@ struct OutboxSalvageTests {
         #expect(again.salvaged == nil)
     }
 
+    @Test("Of what was put aside the last three stay: damage that goes on does not fill the disk")
+    func boundedAside() throws {
+        for second in 0..<6 {
+            _ = try makeDatabase(2)
+            try overwrite(path, at: 0, with: [UInt8](repeating: 0xFF, count: 100))
+            var now = OutboxClockReading.now()
+            now.wallNanoseconds += Int64(second) * 1_000_000_000
+            _ = try OutboxSalvage(configuration: configuration).run(
+                reason: SQLiteError(operation: "open", code: 11, text: "damaged"), now: now)
+        }
+        let names = try FileManager.default.contentsOfDirectory(atPath: directory.url.path)
+        #expect(names.count { $0.contains(".corrupt-") && !$0.hasSuffix("-wal") } == 3)
+    }
+
     @Test("A page overwritten anywhere costs the rows on it at most", arguments: 0..<24)
     func anyPage(_ index: Int) throws {
         _ = try makeDatabase(1_000)

@@ -244,6 +244,24 @@ struct OutboxStoreTests {
         #expect(try makeStore().connection.integer("SELECT count(*) FROM boot") == 2)
     }
 
+    @Test(
+        "A damaged time or number of a start does not make what waits too old, nor the next number huge"
+    )
+    func damagedTimes() throws {
+        var now = OutboxClockReading.now()
+        now.isSynchronised = true
+        let store = try makeStore()
+        let first = try store.beginBoot(now: now)
+        _ = try store.write(OutboxBatch(inserts: [OutboxFixture.record(1, elapsed: 1_000)]))
+        try store.connection.execute("UPDATE record SET elapsed = elapsed | (1 << 60)")
+        try store.connection.execute(
+            "INSERT INTO boot SELECT number | (1 << 53), kernel, elapsed, uptime, wall, synchronised FROM boot"
+        )
+        let second = try store.beginBoot(now: now)
+        #expect(second.bootNumber == first.bootNumber + 1)
+        #expect(second.clock.start.elapsedNanoseconds < 1_000_000_000_000)
+    }
+
     @Test("Two agents do not share an outbox")
     func lock() throws {
         let first = try OutboxLock(path: configuration.path)

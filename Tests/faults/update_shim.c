@@ -1,8 +1,9 @@
 // Makes the agent die where a test wants it to (LD_PRELOAD): the agent itself has no switch for this.
 //
-// UPDATE_SHIM_CUT=<k>, UPDATE_SHIM_DIRECTORY=<path>: SIGKILL instead of the k-th change of what lies below the directory: a file
-//   that is made, written, synchronised, linked, renamed or removed, a directory that is made or removed. UPDATE_SHIM_COUNT names a
-//   file of sixteen zero bytes in which these changes are counted, those of the agent's registry process too, which dies with the agent.
+// UPDATE_SHIM_CUT=<k>, UPDATE_SHIM_DIRECTORY=<path>, UPDATE_SHIM_ALSO=<path>: SIGKILL instead of the k-th change of what begins with
+//   one of the paths: a file that is made, written, synchronised, linked, renamed or removed, a directory that is made or removed.
+//   UPDATE_SHIM_COUNT names a file of sixteen zero bytes in which they are counted, those of the agent's registry process too, which
+//   dies with the agent.
 // UPDATE_SHIM_ABORT_OPEN=<text>: abort() when a file or a directory is opened whose path has this in it.
 // UPDATE_SHIM_ABORT_SEND=<text>, UPDATE_SHIM_ABORT_COUNT=<n>: abort() when it is sent over a socket for the n-th time.
 #define _GNU_SOURCE
@@ -22,8 +23,7 @@
 #include <unistd.h>
 
 struct shared { uint64_t count, agent; };
-static const char *directory, *abort_open, *abort_send;
-static size_t directory_length;
+static const char *directory, *also, *abort_open, *abort_send;
 static uint64_t cut_at, abort_at, sent;
 static pid_t agent;
 static uint64_t standing_still;
@@ -36,7 +36,7 @@ static uint64_t number(const char *name) {
 
 __attribute__((constructor)) static void begin(void) {
     directory = getenv("UPDATE_SHIM_DIRECTORY");
-    directory_length = directory ? strlen(directory) : 0;
+    also = getenv("UPDATE_SHIM_ALSO");
     abort_open = getenv("UPDATE_SHIM_ABORT_OPEN");
     abort_send = getenv("UPDATE_SHIM_ABORT_SEND");
     cut_at = number("UPDATE_SHIM_CUT");
@@ -54,9 +54,11 @@ __attribute__((constructor)) static void begin(void) {
     if (!__atomic_compare_exchange_n(&mapped->agent, &none, (uint64_t)agent, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) agent = (pid_t)none;
 }
 
+static int begins(const char *path, const char *start) { return start && strncmp(path, start, strlen(start)) == 0; }
+
 // A change of a file is about to happen.
 static void change(const char *path) {
-    if (!directory_length || !path || strncmp(path, directory, directory_length) != 0) return;
+    if (!path || !(begins(path, directory) || begins(path, also))) return;
     uint64_t here = __atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST);
     if (!cut_at || here < cut_at) return;
     // From the cut on nothing happens any more, in whichever of the two processes.
@@ -65,7 +67,7 @@ static void change(const char *path) {
 }
 
 static void change_of(int descriptor) {
-    if (!directory_length) return;
+    if (!directory) return;
     char link[40], path[PATH_MAX];
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
     ssize_t length = readlink(link, path, sizeof path - 1);

@@ -22,7 +22,7 @@ import consumer
 import plant
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from support.processes import Broker, Children, wait_for  # noqa: E402  (found by the line above)
+from support.processes import Broker, Children, free_port, wait_for  # noqa: E402  (found by the line above)
 
 CONFIGURATION = pathlib.Path(__file__).resolve().parents[2] / "config/demo/edge-agent.yaml"
 CYCLE = 40.0  # seconds of a cycle when no end is set
@@ -30,8 +30,9 @@ CYCLE = 40.0  # seconds of a cycle when no end is set
 # is raised while it is away and cleared when it is back.
 FAULTS = ((1, "imbalance", 0.10, 0.25), (3, "cavitation", 0.42, 0.53), (0, "bearing-wear", 0.58, 0.78))
 OUTAGE = (0.38, 0.66)
-EXPLANATION = f"""
+EXPLANATION = """
   Five pumps, 25 readings a second each, seven channels. ▲ raised with its causes, ▼ cleared.
+  The status page of the agent: http://localhost:{port}/
 """
 
 
@@ -47,6 +48,7 @@ class Demo:
         self.consumer = consumer.Consumer(children, self.uplink)
         self.plant = plant.Plant(children, self.plant_broker)
         self.agent_path = agent
+        self.http_port = free_port()
         self.faults, self.outages = [], []
 
     def start(self):
@@ -58,7 +60,7 @@ class Demo:
         # The configuration runs as it stands in the tree; only the ports and the directory are this run's own.
         environment = dict(
             os.environ, EDGE_AGENT_AGENT_STATE_DIRECTORY=str(state), EDGE_AGENT_BROKERS_PLANT_PORT=str(self.plant_broker.port),
-            EDGE_AGENT_BROKERS_UPLINK_PORT=str(self.uplink.port))
+            EDGE_AGENT_BROKERS_UPLINK_PORT=str(self.uplink.port), EDGE_AGENT_HTTP_ENABLED="true", EDGE_AGENT_HTTP_PORT=str(self.http_port))
         with open(self.directory / "agent.log", "wb") as log:
             self.agent = self.children.start(self.agent_path, "run", "--config", CONFIGURATION, stdout=log, stderr=subprocess.STDOUT,
                                              env=environment)
@@ -117,7 +119,7 @@ class Demo:
 
 def run(demo, seconds):
     demo.start()
-    print(EXPLANATION, flush=True)
+    print(EXPLANATION.format(port=demo.http_port), flush=True)
     if seconds is not None:
         demo.cycle(max(seconds, 20.0), 0)
         return demo.audit()

@@ -29,6 +29,7 @@ class Series:
     def receive(self, item):
         """Returns None, 'repeated' or 'late'."""
         self.confirmed.pop(item, None)
+        self.refused.discard(item)  # for now only
         if item > self.highest:
             self.missing.update(range(self.highest + 1, item))
             self.highest = item

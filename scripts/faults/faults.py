@@ -4,6 +4,7 @@
     make faults                            the short form
     make faults LONG=1                     500 agent kills, 100 broker faults, 100 link faults, 50 power cuts, 20 full disks and the rest
     make faults FAULTS="--only power-cut --count 20 --seed 7"
+    make faults FAULTS="--one-broker --tls"
     make soak SOAK_SECONDS=3600            2 000 readings a second, a fault a minute, memory and descriptors watched
 
 A loader publishes numbered readings; a consumer knows which predictions and alerts must come of them, in which order, and how each alarm has to
@@ -21,6 +22,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -38,11 +40,14 @@ from support.processes import Children  # noqa: E402  (found by the line above)
 SHORT = {"agent-kill": 25, "agent-restart": 2, "agent-pause": 1, "uplink-restart": 2, "uplink-kill": 2, "sensors-restart": 2, "sensors-kill": 2,
          "link-cut": 2, "link-reset": 2, "link-drop": 2, "link-stall": 2, "disk-full": 2, "no-space": 1, "disk-eio": 2, "read-only": 1,
          "read-only-start": 1, "power-cut": 5, "damage-flip": 2, "damage-truncate": 1, "damage-zero": 1, "clock-jump": 3, "refuse-topic": 2,
-         "refuse-size": 1, "backlog": 1}
+         "refuse-size": 1, "refuse-quota": 2, "backlog": 1}
 LONG = {"agent-kill": 500, "agent-restart": 20, "agent-pause": 10, "uplink-restart": 30, "uplink-kill": 25, "sensors-restart": 30, "sensors-kill": 25,
         "link-cut": 25, "link-reset": 25, "link-drop": 30, "link-stall": 30, "disk-full": 20, "no-space": 10, "disk-eio": 20, "read-only": 10,
         "read-only-start": 5, "power-cut": 60, "damage-flip": 10, "damage-truncate": 8, "damage-zero": 4, "clock-jump": 15, "refuse-topic": 8,
-        "refuse-size": 4, "backlog": 1}
+        "refuse-size": 4, "refuse-quota": 10, "backlog": 1}
+# The second part: one broker for both sides, over TLS. The pipeline publishes by itself, the outbox only what has no answer in time.
+ONE_BROKER = {"agent-kill": 8, "agent-restart": 1, "uplink-restart": 1, "uplink-kill": 1, "link-cut": 2, "link-reset": 2, "link-drop": 1, "link-stall": 2,
+              "disk-full": 1, "disk-eio": 1, "power-cut": 2, "damage-flip": 1, "clock-jump": 1, "refuse-topic": 1, "refuse-quota": 2}
 SOAK = ("agent-kill", "agent-restart", "uplink-restart", "sensors-restart", "link-cut", "link-reset", "link-stall", "clock-jump", "no-space", "disk-eio")
 QUIET = 25.0  # seconds without any progress after which what is missing is lost
 
@@ -78,9 +83,15 @@ class Run:
             lambda loop, context: self.audit.fail(f"the harness itself failed: {context.get('exception')!r}"))
         self.access = self.directory / "access"
         self.set_access()
-        self.sensors = plant.Station(self.children, self.directory, "sensors")
-        self.uplink = plant.Station(self.children, self.directory, "uplink", [f"acl_file {self.access}"])
-        for station in (self.sensors, self.uplink):
+        authority = plant.Authority(self.directory) if self.options.tls else None
+        rules = [f"acl_file {self.access}"]
+        if self.options.one_broker:
+            self.sensors = self.uplink = plant.Station(self.children, self.directory, "sensors", rules, authority)
+        else:
+            self.sensors = plant.Station(self.children, self.directory, "sensors", authority=authority)
+            self.uplink = plant.Station(self.children, self.directory, "uplink", rules, authority)
+        self.stations = list(dict.fromkeys((self.sensors, self.uplink)))
+        for station in self.stations:
             await station.start()
         self.volume = disk.Volume(self.directory, self.options.volume)
         library = self.directory / "fault_shim.so"
@@ -90,21 +101,23 @@ class Run:
         self.power = None if self.options.soak else disk.PowerCut(self.shim, self.random)
         configuration = self.directory / "edge-agent.yaml"
         configuration.write_text(plant.CONFIGURATION.format(
-            agent=plant.AGENT, state=self.volume.path, sensors=self.sensors.proxy.port, uplink=self.uplink.proxy.port,
-            pipeline=plant.PIPELINE, bundle=plant.BUNDLE, predictions="full" if "predictions" in self.options.audit else "off"))
+            agent=plant.AGENT, state=self.volume.path, brokers="".join(station.configuration for station in self.stations),
+            uplink=self.uplink.broker.name, pipeline=plant.PIPELINE, bundle=plant.BUNDLE, predictions="full" if "predictions" in self.options.audit else "off"))
         self.agent = plant.AgentProcess(self.children, self.options.agent, self.directory,
                                         self.shim.environment(journalled=self.power is not None), configuration)
         self.agent.on_unexpected_end = self.agent_ended
-        self.uplink.client = mqtt.Client(self.uplink.broker.port, "consumer", ["edge/#"])
-        self.uplink.client.on_message = self.audit.receive
-        self.sensors.client = mqtt.Client(self.sensors.broker.port, "loader")
+        consumer = mqtt.Client(self.uplink.broker.port, "consumer", ["edge/#"])
+        consumer.on_message = self.audit.receive
+        self.uplink.clients.append(consumer)
+        producer = mqtt.Client(self.sensors.broker.port, "loader")
+        self.sensors.clients.append(producer)
         self.sensors.proxy.on_taken = self.audit.taken
         self.uplink.proxy.on_published = self.audit.published
         if self.options.trace:
             self.trace_to(self.directory / "trace.log")
-        self.loader = plant.Loader(self.sensors.client, self.audit, self.options.rate, longest_lag=3000)
-        for station in (self.sensors, self.uplink):
-            await plant.wait_for(lambda station=station: station.client.ready.is_set(), 10, f"the {station.broker.name} broker")
+        self.loader = plant.Loader(producer, self.audit, self.options.rate, longest_lag=3000)
+        for station in self.stations:
+            await plant.wait_for(lambda station=station: station.is_ready, 10, f"the {station.broker.name} broker")
         self.agent.start()
         await plant.wait_for(lambda: self.sensors.proxy.is_subscribed or self.agent.child.poll() is not None, 15, "the agent's subscription")
         self.background = [asyncio.create_task(self.loader.run()), asyncio.create_task(self.agent.supervise()), asyncio.create_task(self.watch())]
@@ -113,7 +126,7 @@ class Run:
     def trace_to(self, path):
         """Writes a line for each packet between the agent and its brokers: large, to look for the cause of a failure."""
         trace = open(path, "w", encoding="utf-8", buffering=1)
-        for station in (self.sensors, self.uplink):
+        for station in self.stations:
             def write(connection, direction, kind, flags, body, name=station.broker.name):
                 trace.write(f"{time.monotonic() - self.started:.4f} {name} {connection} {'^v'[direction]} {kind} {flags} {body[:300]!r}\n")
             station.proxy.trace = write
@@ -142,7 +155,7 @@ class Run:
 
     async def agent_runs(self):
         """Waits until the agent is beyond its start: it connects when its database is open."""
-        await plant.wait_for(lambda: any(connection.since > self.agent.started_at for station in (self.sensors, self.uplink)
+        await plant.wait_for(lambda: any(connection.since > self.agent.started_at for station in self.stations
                                          for connection in station.proxy.connections), 20, "a connection of the agent")
 
     async def meanwhile(self, least, most, may_start=True):
@@ -168,8 +181,8 @@ class Run:
         self.loader.running = False
         try:
             quiet, before = time.monotonic(), None
-            while self.audit.lag or self.sensors.client.unacknowledged:
-                now = (self.audit.lag, self.audit.received, len(self.sensors.client.unacknowledged))
+            while self.audit.lag or self.loader.client.unacknowledged:
+                now = (self.audit.lag, self.audit.received, len(self.loader.client.unacknowledged))
                 if now != before:
                     quiet, before = time.monotonic(), now
                 if time.monotonic() - quiet > seconds:
@@ -183,7 +196,8 @@ class Run:
 
     def set_access(self, denied=None):
         rules = [f"topic deny edge/{plant.AGENT}/+/{plant.PIPELINE}/{denied}"] if denied else []
-        self.access.write_text("\n".join(["topic readwrite #", *rules]) + "\n")
+        # The pattern is for sessions whose client is away: after the broker's start they have no other rights, and would be sent nothing.
+        self.access.write_text("\n".join([*rules, "topic readwrite #", "pattern readwrite #"]) + "\n")
         self.reload_uplink()
 
     def set_size_limit(self, limit):
@@ -200,7 +214,10 @@ class Run:
     # MARK: the run
 
     def plan(self):
-        counts = LONG if self.options.long else SHORT
+        if self.options.is_second_part:
+            counts = {name: count * (10 if self.options.long else 1) for name, count in ONE_BROKER.items()}
+        else:
+            counts = LONG if self.options.long else SHORT
         if self.options.only:
             counts = {name: self.options.count or counts[name] for name in self.options.only}
         plan = [name for name, count in counts.items() for _ in range(count)]
@@ -234,7 +251,7 @@ class Run:
                 self.note(f"ended before its time: {len(plan) - index} faults left")
                 break
             # What an agent-kill in a fault's course has done counts.
-            if name == "agent-kill" and self.options.long and self.counts[name] >= LONG[name]:
+            if name == "agent-kill" and self.options.long and not self.options.is_second_part and self.counts[name] >= LONG[name]:
                 continue
             await self.inject(name)
             if self.options.soak:
@@ -290,6 +307,7 @@ class Run:
             "ok": not self.audit.failures, "lost": len(lost), "duplicates": self.audit.duplicates, "reevaluated": self.audit.repeated,
             "late": self.audit.late, "readings": self.audit.sent, "received": self.audit.received, "transitions": self.audit.transitions,
             "states": self.audit.state_messages,
+            "brokers": len(self.stations), "tls": self.options.tls, "answersInPlaceOfTheBroker": self.uplink.proxy.refused,
             "lostByKilledBroker": len(brokers), "reportedLosses": len(damaged), "quarantined": self.counts["quarantined"], "refusedForGood": len(refused),
             "agentStarts": self.agent.starts, "agentEndedByItself": self.agent.exits, "failedCalls": self.shim.injected,
             "groups": dict(groups), "faults": {name: self.counts[name] for name in sorted(injections.FAULTS) if self.counts[name]},
@@ -321,10 +339,14 @@ class Run:
         everything = [sample for life in lives for sample in life]
         if not weights:
             return {"samples": len(self.samples)}
+        # The longest life, in ten parts: where memory goes when nothing ends the process.
+        longest = max(lives, key=len)
+        tenth = max(len(longest) // 10, 1)
+        levels = [round(statistics.median(size for _, size, _ in longest[at:at + tenth])) for at in range(0, len(longest) - tenth + 1, tenth)]
         return {"slopeKilobytesPerHour": round(3600 * sum(s * w for s, w in zip(slopes, weights)) / sum(weights), 1),
                 "leastKilobytes": min(size for _, size, _ in everything), "mostKilobytes": max(size for _, size, _ in everything),
                 "leastDescriptors": min(count for *_, count in everything), "mostDescriptors": max(count for *_, count in everything),
-                "samples": len(everything)}
+                "samples": len(everything), "longestLifeSeconds": round(longest[-1][0]), "longestLifeKilobytes": levels}
 
 
 def parse():
@@ -341,6 +363,8 @@ def parse():
     parser.add_argument("--period", type=int, default=400, help="readings of an asset from one change of its alarm to the next")
     parser.add_argument("--backlog", type=int, default=None, help="records of the fault 'backlog'")
     parser.add_argument("--volume", type=int, default=None, help="MiB of the agent's file system")
+    parser.add_argument("--one-broker", action="store_true", help="one broker for sensors and uplink: the pipeline publishes by itself")
+    parser.add_argument("--tls", action="store_true", help="TLS to the brokers, with an authority of the run's own")
     parser.add_argument("--no-kills-within", dest="kills_within", action="store_false", help="no kill while another fault holds")
     parser.add_argument("--soak", action="store_true")
     parser.add_argument("--interval", type=float, default=60, help="seconds between a soak's faults")
@@ -358,12 +382,11 @@ def parse():
     return options
 
 
-def main():
-    options = parse()
-    # By SIGTERM, as from timeout(1): the children and the mount have to go as well.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+def run_part(options):
+    """One run; returns its result, None where it could not come to one."""
     directory = tempfile.mkdtemp(prefix="edge-agent-faults-")
-    print(f"  seed {options.seed}, directory {directory}", flush=True)
+    sides = "one broker" if options.one_broker else "two brokers"
+    print(f"  {sides}{', TLS' if options.tls else ''}, seed {options.seed}, directory {directory}", flush=True)
     run, result = None, None
     try:
         with Children() as children:
@@ -380,6 +403,22 @@ def main():
     if not result["ok"]:
         print("\n".join(f"  ✘ {failure}" for failure in result["failures"]))
         print(f"  kept: {directory} (faults.log, agent.log, state-at-the-end); again with --seed {options.seed}")
+    return result
+
+
+def main():
+    options = parse()
+    # By SIGTERM, as from timeout(1): the children and the mount have to go as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    options.is_second_part = False
+    result = run_part(options)
+    if not (options.only or options.soak or options.one_broker or options.tls):
+        second = argparse.Namespace(**vars(options))
+        second.is_second_part = second.one_broker = second.tls = True
+        # Half of the first part's time at most.
+        second.seconds /= 2
+        result["second"] = run_part(second)
+        result["ok"] = result["ok"] and result["second"]["ok"]
     print(json.dumps(result, ensure_ascii=False))
     return 0 if result["ok"] else 1
 

@@ -52,16 +52,17 @@ async def agent_pause(run):
 # MARK: brokers
 
 async def broker(run, station, how):
-    sensors = station is run.sensors
-    if sensors and how == signal.SIGKILL:
+    """With one broker for both sides it is the one of either."""
+    loses_readings = station is run.sensors and how == signal.SIGKILL
+    if loses_readings:
         run.loader.running = False
-        station.client.forget()
+        run.loader.client.forget()
     await station.stop(how)
-    if how == signal.SIGKILL and not sensors:
+    if station is run.uplink and how == signal.SIGKILL:
         run.audit.uplink_kills.append(time.monotonic())
     await run.meanwhile(0.1, 1.5)
     await station.resume()
-    if sensors and how == signal.SIGKILL:
+    if loses_readings:
         await plant.wait_for(lambda: station.proxy.is_subscribed, 30, "the agent's subscription after a kill of the sensors' broker")
         run.loader.rewind()
         run.loader.running = True
@@ -293,11 +294,23 @@ async def refuse_size(run):
         run.set_size_limit(0)
 
 
+@fault("refuse-quota", "refusals")
+async def refuse_quota(run):
+    """The uplink's broker takes nothing more for the moment (reason code 0x97); what comes then stands in its place."""
+    run.uplink.proxy.refusal = 0x97
+    try:
+        await run.meanwhile(0.3, 2.0)
+    finally:
+        run.uplink.proxy.refusal = 0
+
+
 # MARK: a long outage
 
 @fault("backlog", "backlogs")
 async def backlog(run):
     """Readings come as fast as the agent takes them while the uplink is away; it is killed on the way."""
+    if run.uplink is run.sensors:
+        raise Skip("with one broker no readings come while the uplink is away")
     loader, before = run.loader, (run.loader.rate, run.loader.longest_lag)
     await run.catch_up()
     run.uplink.proxy.cut()

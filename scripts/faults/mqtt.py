@@ -27,6 +27,10 @@ class Parser:
     def __init__(self):
         self._bytes = bytearray()
 
+    @property
+    def is_within_packet(self):
+        return bool(self._bytes)
+
     def feed(self, data):
         """Returns the (type, flags, body) of all packets that are complete now."""
         self._bytes += data

@@ -4,6 +4,7 @@ import asyncio
 import os
 import pathlib
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -21,10 +22,8 @@ PERSISTENCE = ["autosave_interval 1", "max_inflight_messages 0", "message_size_l
 CONFIGURATION = """
 agent: {{ id: {agent}, stateDirectory: {state} }}
 brokers:
-  plant: {{ host: 127.0.0.1, port: {sensors}, keepAlive: 5s, connectTimeout: 2s, reconnect: {{ initial: 20ms, maximum: 200ms }} }}
-  cloud: {{ host: 127.0.0.1, port: {uplink}, keepAlive: 5s, connectTimeout: 2s, reconnect: {{ initial: 20ms, maximum: 200ms }} }}
-sensors: {{ broker: plant }}
-uplink: {{ broker: cloud }}
+{brokers}sensors: {{ broker: sensors }}
+uplink: {{ broker: {uplink} }}
 outbox: {{ maximumBytes: 256MiB }}
 pipelines:
   - name: {pipeline}
@@ -34,15 +33,49 @@ pipelines:
     budget: 1m
     predictions: {{ mode: "{predictions}" }}
 """
+BROKER = ("  {name}: {{ host: 127.0.0.1, port: {port}, keepAlive: 5s, connectTimeout: 2s, reconnect: {{ initial: 20ms, maximum: 200ms }}"
+          "{tls} }}\n")
+
+
+class Authority:
+    """A certificate authority for one run, with a certificate for the brokers; made by openssl."""
+
+    def __init__(self, directory):
+        self.certificate, key = directory / "ca.pem", directory / "ca-key.pem"
+        broker, broker_key, request = directory / "broker.pem", directory / "broker-key.pem", directory / "broker.csr"
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        self._openssl("req", "-x509", *curve, "-keyout", key, "-out", self.certificate, "-days", "2", "-subj", "/CN=faults")
+        self._openssl("req", *curve, "-keyout", broker_key, "-out", request, "-subj", "/CN=127.0.0.1")
+        names = directory / "names.conf"
+        names.write_text("subjectAltName=IP:127.0.0.1\n")
+        self._openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", key, "-CAcreateserial", "-out", broker,
+                      "-days", "2", "-extfile", names)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(broker, broker_key)
+
+    @staticmethod
+    def _openssl(*arguments):
+        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
 
 
 class Station:
     """A broker with the proxy through which the agent reaches it."""
 
-    def __init__(self, children, directory, name, settings=()):
+    def __init__(self, children, directory, name, settings=(), authority=None):
         self.broker = Broker(children, directory, name, persistent=True, settings=[*PERSISTENCE, *settings])
-        self.proxy = proxy.Proxy(self.broker.port)
-        self.client = None  # the loader's or the consumer's: it does not go through the proxy
+        self.authority = authority
+        self.proxy = proxy.Proxy(self.broker.port, authority.context if authority else None)
+        self.clients = []  # the loader, the consumer: they do not go through the proxy
+
+    @property
+    def configuration(self):
+        """The broker as the agent's configuration names it."""
+        tls = f", tls: {{ ca: {self.authority.certificate} }}" if self.authority else ""
+        return BROKER.format(name=self.broker.name, port=self.proxy.port, tls=tls)
+
+    @property
+    def is_ready(self):
+        return all(client.ready.is_set() for client in self.clients)
 
     async def start(self):
         await asyncio.to_thread(self.broker.start)
@@ -56,7 +89,7 @@ class Station:
     async def resume(self):
         await asyncio.to_thread(self.broker.start)
         # Nobody but the broker would be to blame for what the agent sends to no session.
-        await wait_for(lambda: self.client.ready.is_set(), 10, f"the session at the {self.broker.name} broker")
+        await wait_for(lambda: self.is_ready, 10, f"the sessions at the {self.broker.name} broker")
         self.proxy.heal()
 
 

@@ -1,4 +1,7 @@
-"""The network between the agent and a broker: a TCP proxy that can be cut, stalled, reset or made to drop, and that reads what passes."""
+"""The network between the agent and a broker: a TCP proxy that can be cut, stalled, reset or made to drop, and that reads what passes.
+
+With TLS the faults are in the encrypted stream, and behind them a second proxy ends TLS and reads.
+"""
 
 import asyncio
 import socket
@@ -19,11 +22,46 @@ class Connection:
         self.since = time.monotonic()
         self.subscribed = False
         self.parsers = (mqtt.Parser(), mqtt.Parser())
+        self.goes_by_packet = False  # what the agent sends is passed on packet by packet
         self.published = {}  # the agent's packet identifiers
         self.delivered = {}  # the broker's
 
-    def tap(self, direction, data):
-        for kind, flags, body in self.parsers[direction].feed(data):
+    def pass_on(self, direction, data):
+        """Reads along; returns the bytes that go on to the other end."""
+        parser = self.parsers[direction]
+        # Only between two packets can one begin to hold single ones back.
+        if direction == UP and self.proxy.refusal and not parser.is_within_packet:
+            self.goes_by_packet = True
+        packets = parser.feed(data)
+        self.tap(direction, packets)
+        if direction == DOWN or not self.goes_by_packet:
+            return data
+        forwarded, answers = bytearray(), bytearray()
+        for kind, flags, body in packets:
+            if self.proxy.refusal and kind == mqtt.PUBLISH and flags & 6 and self.version == 5:
+                answers += self.refuse(mqtt.read_publish(flags, body, 5)[1])
+            else:
+                forwarded += mqtt.packet(kind << 4 | flags, body)
+        if answers:
+            self.write(self.ends[0][1], bytes(answers))
+        if not self.proxy.refusal and not parser.is_within_packet:
+            self.goes_by_packet = False
+        return bytes(forwarded)
+
+    @staticmethod
+    def write(writer, data):
+        # asyncio's TLS transport that was aborted does not take it in silence.
+        if data and not writer.transport.is_closing():
+            writer.write(data)
+
+    def refuse(self, identifier):
+        """A PUBACK in the broker's place, which does not see the message."""
+        self.proxy.refused += 1
+        self.proxy.on_published(*self.published.pop(identifier), self.proxy.refusal)
+        return mqtt.packet(0x40, struct.pack(">HBB", identifier, self.proxy.refusal, 0))
+
+    def tap(self, direction, packets):
+        for kind, flags, body in packets:
             if self.proxy.trace:
                 self.proxy.trace(id(self) % 9973, direction, kind, flags, body)
             if kind == mqtt.PUBLISH:
@@ -58,9 +96,13 @@ class Connection:
 class Proxy:
     """Listens on a port of its own for the agent. What is set here holds for all connections until `heal()`."""
 
-    def __init__(self, broker_port):
+    def __init__(self, broker_port, tls=None):
         self.broker_port = broker_port
-        self.connections = set()
+        self.tls = tls  # a server's context, if the agent is to speak TLS
+        self.legs = set()  # connections on which faults act
+        self.connections = set()  # those whose packets are read: the same ones, without TLS
+        self.refusal = 0  # the reason code that PUBLISHes of the agent get in place of the broker's answer; 0: none
+        self.refused = 0
         self.on_published = lambda topic, payload, reason: None  # the broker confirmed a message of the agent
         self.on_taken = lambda topic, payload: None  # the agent confirmed a message of the broker
         self.trace = None  # called with each packet
@@ -74,33 +116,63 @@ class Proxy:
     async def start(self):
         self.server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self.server.sockets[0].getsockname()[1]
+        self.next_port = self.broker_port
+        if self.tls:
+            self.inner = await asyncio.start_server(self._accept_decrypted, "127.0.0.1", 0, ssl=self.tls)
+            self.next_port = self.inner.sockets[0].getsockname()[1]
 
     async def _accept(self, reader, writer):
         if not self._open:
             writer.transport.abort()
             return
-        try:
-            far = await asyncio.open_connection("127.0.0.1", self.broker_port)
-        except OSError:
-            writer.transport.abort()
+        far = await self._connect(writer, self.next_port)
+        if far is None:
             return
         if not self._open:
             writer.transport.abort()
             far[1].transport.abort()
             return
-        connection = Connection(self, (reader, writer), far)
+        await self._run(Connection(self, (reader, writer), far), self._pass, [self.legs] if self.tls else [self.legs, self.connections])
+
+    async def _accept_decrypted(self, reader, writer):
+        far = await self._connect(writer, self.broker_port)
+        if far is not None:
+            await self._run(Connection(self, (reader, writer), far), self._pass_decrypted, [self.connections])
+
+    @staticmethod
+    async def _connect(writer, port):
+        try:
+            return await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            writer.transport.abort()
+            return None
+
+    @staticmethod
+    async def _run(connection, function, sets):
         for _, end in connection.ends:
             end.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.connections.add(connection)
+        for one in sets:
+            one.add(connection)
         try:
-            await asyncio.wait({asyncio.create_task(self._pass(connection, UP)), asyncio.create_task(self._pass(connection, DOWN))},
+            await asyncio.wait({asyncio.create_task(function(connection, UP)), asyncio.create_task(function(connection, DOWN))},
                                return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self.connections.discard(connection)
+            for one in sets:
+                one.discard(connection)
             connection.close(reset=False)
+
+    async def _pass_decrypted(self, connection, direction):
+        reader, writer = connection.ends[direction][0], connection.ends[1 - direction][1]
+        try:
+            while data := await reader.read(65536):
+                connection.write(writer, connection.pass_on(direction, data))
+                await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            pass
 
     async def _pass(self, connection, direction):
         reader, writer = connection.ends[direction][0], connection.ends[1 - direction][1]
+        pass_on = (lambda _, data: data) if self.tls else connection.pass_on
         try:
             while True:
                 data = await reader.read(65536)
@@ -111,8 +183,7 @@ class Proxy:
                     head, data = data[:limit], data[limit:]
                     self._limit[direction] = limit - len(head)
                     if head:
-                        connection.tap(direction, head)
-                        writer.write(head)
+                        connection.write(writer, pass_on(direction, head))
                     if not data:
                         continue
                     self._flowing[direction].clear()
@@ -120,8 +191,7 @@ class Proxy:
                     await self._flowing[direction].wait()
                 if self._dropping[direction]:
                     continue
-                connection.tap(direction, data)
-                writer.write(data)
+                connection.write(writer, pass_on(direction, data))
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
             pass
@@ -136,7 +206,7 @@ class Proxy:
         self.end_connections(reset)
 
     def end_connections(self, reset=False):
-        for connection in list(self.connections):
+        for connection in list(self.legs):
             connection.close(reset)
 
     def drop(self, direction):

@@ -41,6 +41,9 @@ export class Feed {
     document.addEventListener("visibilitychange", () => (document.hidden ? this.pause() : this.open()));
   }
 
+  /// What every request shows of the token.
+  get headers() { return this.token ? { Authorization: `Bearer ${this.token}` } : {}; }
+
   /// What is to be sent from now on; opens the stream anew.
   ask(query) {
     const text = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
@@ -73,9 +76,7 @@ export class Feed {
     };
     guard();
     try {
-      const headers = { Accept: "text/event-stream" };
-      if (this.token) headers.Authorization = `Bearer ${this.token}`;
-      const response = await fetch(`${this.path}?${this.query}`, { headers, signal: abort.signal, cache: "no-store", credentials: "same-origin" });
+      const response = await fetch(`${this.path}?${this.query}`, { headers: { ...this.headers, Accept: "text/event-stream" }, signal: abort.signal, cache: "no-store", credentials: "same-origin" });
       if (response.status === 401 || response.status === 403) {
         clearTimeout(this.watchdog);
         this.abort = null;

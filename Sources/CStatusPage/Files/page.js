@@ -86,7 +86,7 @@ function drawHeader() {
     ["Uplink", outbox.isUplinkConnected ? "connected" : "away", outbox.isUplinkConnected ? "good" : "warn"],
     ["Clock", agent.clock === "synchronised" ? "synchronised" : "not synced", agent.clock === "synchronised" ? "" : "warn"],
   ]);
-  say($("foot-left"), `${agent.id}, boot ${agent.boot}, started ${new Date(agent.startedAt).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" })}`);
+  say($("foot-left"), `${agent.id}, started ${new Date(agent.startedAt).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" })}`);
 }
 
 function facts(list, rows) {
@@ -102,7 +102,7 @@ function facts(list, rows) {
 
 // MARK: Pipelines
 
-const missNames = { lateWindow: "came late", wait: "waited", decode: "decoding", features: "features", inference: "inference", alarm: "alarm", publish: "publishing" };
+const missNames = { "late-window": "came late", wait: "waited", decode: "decoding", features: "features", inference: "inference", alarm: "alarm", publish: "publishing" };
 const cards = new Map();
 
 function pipelineCard(name) {
@@ -128,10 +128,10 @@ function pipelineCard(name) {
 function drawStrip(element, pipeline) {
   const own = state.assets?.pipeline === pipeline.name ? state.assets.assets : [];
   const kinds = own.map((asset) => standing(asset).kind);
-  const known = kinds.slice(0, 36).join();
+  const known = kinds.slice(0, 24).join();
   if (element.dataset.known === known) return;
   element.dataset.known = known;
-  element.replaceChildren(make("span", { class: "strip", "aria-hidden": "true" }, ...kinds.slice(0, 36).map((kind) => make("i", { "data-kind": kind }))));
+  element.replaceChildren(make("span", { class: "strip", "aria-hidden": "true" }, ...kinds.slice(0, 24).map((kind) => make("i", { "data-kind": kind }))));
 }
 
 function number(element, value, unit) {
@@ -222,7 +222,9 @@ function drawAssets() {
   for (const [key, row] of rows) if (!seen.has(key)) { row.root.remove(); rows.delete(key); }
   $("assets-note").hidden = matching <= assets.length;
   say($("assets-note"), `${assets.length} of ${format(matching, 9)} are listed. Search finds the others.`);
-  if (!state.asset && assets.length) choose(assets[0].key, false);
+  // A bookmark may name an asset that is no more.
+  const isKnown = assets.some((asset) => asset.key === state.asset) || state.search || matching > assets.length;
+  if ((!state.asset || !isKnown) && assets.length) choose(assets[0].key, false);
 }
 
 function drawRaised() {
@@ -282,7 +284,7 @@ function drawDetail() {
   $("detail-state").dataset.kind = asset?.severity ? "bad" : about.kind === "silent" ? "warn" : "good";
   say($("detail-state"), asset?.severity ? `${asset.severity}` : about.kind);
   say($("detail-note"), asset?.severity ? `raised ${duration(asset.raisedSeconds)} ago`
-    : asset && asset.ageSeconds > 15 ? `last evaluation ${duration(asset.ageSeconds)} ago` : asset ? "evaluated just now · a point a second, its highest score" : "it is not in the list");
+    : asset && asset.ageSeconds > 15 ? `last evaluation ${duration(asset.ageSeconds)} ago` : asset ? "evaluated just now · each point is the highest score of two seconds" : "it is not in the list");
   const points = history.points;
   $("charts").hidden = false;
   const names = `${history.pipeline} ${history.channels.map((channel) => `${channel.name} ${channel.unit}`).join()}`;
@@ -300,7 +302,10 @@ function drawDetail() {
   const bands = history.rule?.bands || [];
   const thresholds = bands.map((band) => [band.raiseAbove, band.severity, `${band.severity} ${format(band.raiseAbove)}`]);
   const marks = recent.filter((point) => point[3]).map((point) => [point[0], point[1], point[3] === "cleared" ? "cleared" : severities[point[2]] || "warning", `${point[3]} ${clock(point[0])}, score ${format(point[1])}`]);
-  charts[0].set({ times, values: recent.map((point) => point[1]), thresholds, spans: [...spans, ...falls], marks, from, to, note: spans.length ? `${spans.length} times raised` : "not raised" });
+  const scores = recent.map((point) => point[1]), moments = [...times];
+  // The newest score comes every second, a point every two.
+  if (asset && asset.ageSeconds < 2 && to - asset.ageSeconds * 1000 > (times.at(-1) ?? 0)) { moments.push(to - asset.ageSeconds * 1000); scores.push(asset.score); }
+  charts[0].set({ times: moments, values: scores, thresholds, spans: [...spans, ...falls], marks, from, to, note: spans.length ? `${spans.length} times raised` : "not raised" });
   history.channels.forEach((channel, index) => charts[index + 1].set({ times, values: recent.map((point) => point[5 + index] ?? NaN), spans, from, to }));
   drawTable(recent);
 }
@@ -373,7 +378,7 @@ function drawOutbox() {
   const { outbox } = state.status;
   const box = $("outbox");
   if (!outboxChart) {
-    outboxChart = new TimeChart({ title: "Records that wait for the uplink", height: 150, isCount: true, kind: "outbox" });
+    outboxChart = new TimeChart({ title: "Records that wait for the uplink", height: 190, isCount: true, kind: "outbox" });
     box.replaceChildren(outboxChart.element, make("dl", { class: "facts-grid" }));
   }
   const [kind, text] = !outbox.isDiskWritable ? ["bad", "Disk cannot be written"] : !outbox.isUplinkConnected ? ["warn", "Uplink away, records are kept"] : outbox.depth > 0 ? ["good", "Sending"] : ["good", "Nothing waits"];
@@ -392,7 +397,7 @@ function drawOutbox() {
 }
 
 const phaseText = { resolving: "looking", downloading: "downloading", verifying: "being verified", staged: "staged", selfTest: "in self-test", shadow: "in shadow: runs beside, says nothing", trial: "on trial: decides" };
-const whatText = { committed: "committed", refused: "refused", rolledBack: "rolled back", trialStarted: "on trial", shadowStarted: "in shadow", selfTested: "self-test passed", staged: "staged", verified: "verified", downloaded: "downloaded", resolved: "found", failed: "registry failed", waiting: "waits", pinned: "pinned", unpinned: "unpinned", held: "held", released: "released" };
+const whatText = { committed: "committed", refused: "refused", rolledBack: "rolled back", trialStarted: "on trial", shadowStarted: "in shadow", selfTested: "self-test passed", staged: "staged", verified: "verified", downloaded: "downloaded", resolved: "found", failed: "registry failed", waiting: "waits", pinned: "pinned", unpinned: "unpinned", held: "held", released: "released", commanded: "commanded", acknowledged: "acknowledged" };
 const percent = (part, whole) => (whole ? `${format((100 * part) / whole)} %` : "–");
 
 function drawModels() {
@@ -407,7 +412,7 @@ function drawModels() {
     if (candidate) parts.push(comparison(candidate));
     if (entry.isHeld) parts.push(make("p", { class: "quiet note", text: "Held: no other version is taken." }));
     if (!entry.hasUpdates) parts.push(make("p", { class: "quiet note", text: "Updates are off: the configuration names the bundle." }));
-    const lines = entry.history.slice(0, 8);
+    const lines = entry.history.slice(0, 5);
     if (lines.length) parts.push(make("ol", { class: "versions" }, ...lines.map((line) => make("li", { "data-kind": line.what === "committed" ? "good" : ["refused", "rolledBack", "failed"].includes(line.what) ? "bad" : "" },
       make("span", {}, make("b", { text: line.version ? `${line.version} ` : "" }), whatText[line.what] || line.what, line.reason ? make("span", { class: "quiet", text: ` ${line.reason}` }) : null),
       make("time", { class: "quiet", datetime: line.time, title: line.detail || "", text: new Date(line.time).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }) })))));
@@ -430,6 +435,21 @@ function comparison(candidate) {
       make("tr", {}, make("th", { scope: "row", text: "No finite score" }), make("td", { text: "" }), make("td", { text: format(tally.failures, 9) })),
       make("tr", {}, make("th", { scope: "row", text: "Windows so far" }), make("td", { text: "" }), make("td", { text: format(tally.evaluations, 9) })))));
   return root;
+}
+
+// MARK: What the log complains of
+
+async function readProblems() {
+  if (document.hidden || link_state !== "live") return;
+  try {
+    const response = await fetch("api/v1/status", { headers: feed.headers, cache: "no-store", credentials: "same-origin" });
+    const { problems = [] } = response.ok ? await response.json() : {};
+    $("problems-card").hidden = problems.length === 0;
+    $("problems").replaceChildren(...problems.slice(0, 6).map((problem) => make("li", { "data-kind": problem.level === "error" ? "major" : "warning" },
+      make("span", { class: "shape", "aria-hidden": "true" }),
+      make("span", { class: "event-text", title: problem.message }, problem.pipeline ? make("b", { text: `${problem.pipeline} ` }) : null, problem.message, problem.count > 1 ? make("span", { class: "quiet", text: ` ×${format(problem.count, 6)}` }) : null),
+      make("time", { class: "quiet", datetime: problem.last, text: clock(Date.parse(problem.last)) }))));
+  } catch { /* The stream says that the agent is away. */ }
 }
 
 // MARK: Events
@@ -461,9 +481,9 @@ const handlers = {
     if (assets.pipeline !== state.pipeline && state.pipeline) return;
     const at = Math.floor(now() / 1000);
     for (const asset of assets.assets) {
-      let spark = asset.recent ? asset.recent.map((score, index) => [at - asset.recent.length + index, score]) : state.sparks.get(asset.key) || [];
-      if (asset.ageSeconds < 3) spark.push([at, asset.score]);
-      state.sparks.set(asset.key, spark.slice(-90));
+      const spark = asset.recent ? asset.recent.map((score, index) => [at - 2 * (asset.recent.length - index), score]) : state.sparks.get(asset.key) || [];
+      if (asset.ageSeconds < 3 && !(at - spark.at(-1)?.[0] < 2)) spark.push([at, asset.score]);
+      state.sparks.set(asset.key, spark.slice(-45));
       delete asset.recent;
     }
     state.assets = assets;
@@ -521,3 +541,5 @@ const feed = new Feed("api/v1/events", {
 $("unlock").addEventListener("submit", (event) => { event.preventDefault(); feed.unlock($("token").value); $("token").value = ""; });
 drawAlarms();
 ask();
+setInterval(readProblems, 10_000);
+setTimeout(readProblems, 1500);

@@ -12,6 +12,7 @@ internal import UnixSignals
 package struct Agent: Sendable {
     private let plan: AgentPlan
     private let logger: Logger
+    private let problems = RecentProblems()
     private let handler: StderrLogHandler
     private let notifier: SystemdNotifier
     private let environment: [String: String]
@@ -22,7 +23,7 @@ package struct Agent: Sendable {
     package init(plan: AgentPlan, log: StderrLogHandler, environment: [String: String]) {
         self.plan = plan
         handler = log
-        logger = Logger(label: "edge-agent") { _ in log }
+        logger = ProblemLogHandler.wrap(Logger(label: "edge-agent") { _ in log }, problems)
         notifier = SystemdNotifier(environment: environment)
         self.environment = environment
     }
@@ -47,13 +48,17 @@ package struct Agent: Sendable {
             status.update { $0.requiresSignatures = updates.configuration.signature == .required }
         }
         let events = NoticeBox<OutboxEvent>()
+        let uplinkConnections = UplinkTally()
         // What stands in the way of a start is said, too.
         var isStarted = false
         defer {
             if !isStarted { for event in events.take().notices { log.write(event) } }
             handler.writeSummaries(all: true)
         }
-        let outbox = try makeOutbox(status: status, events: events)
+        let outbox = try makeOutbox(status: status) { event in
+            uplinkConnections.note(event)
+            events.postWaiting(event)
+        }
         let saver = try StateSaver(
             interval: plan.configuration.restart.saveInterval, logger: logger)
         let updates = try plan.updates.map { updates throws(AgentError) in
@@ -62,22 +67,30 @@ package struct Agent: Sendable {
         let hosts = try start(
             outbox, saver: saver, updates: updates, status: status, wallClock: wallClock)
         saver.start(hosts.map(\.state))
+        let view = AgentView(
+            hosts: hosts, outbox: outbox, status: status, wallClock: wallClock, problems: problems,
+            uplinkConnections: uplinkConnections,
+            updates: plan.updates.map { _ in
+                UpdatePaths(stateDirectory: plan.configuration.agent.stateDirectory)
+            }, stateBytesWritten: { saver.bytesWritten })
         let page = makePage(hosts, outbox: outbox, status: status, wallClock: wallClock)
         let monitor = Monitor(
             page: page, hosts: hosts, outbox: outbox, events: events, lane: try makeLane(outbox),
             plan: plan, status: status, wallClock: wallClock, log: log, handler: handler,
-            notifier: notifier, readiness: readiness,
-            logger: logger, locksMemory: plan.configuration.agent.lockMemory)
+            notifier: notifier, readiness: readiness, logger: logger,
+            locksMemory: plan.configuration.agent.lockMemory, view: view)
         // The last one ends first: the monitor logs what the others say at their end.
         let updateService = try updates?.start(hosts) { pipeline, version in
             status.update { $0.show(version, of: pipeline) }
             outbox.setBirth(birth(status))
         }
-        let httpMetrics = HTTPMetrics()
         let http = try plan.http.map { http throws(AgentError) in
             try HTTPService(
-                http, routes: page?.routes ?? [], metrics: httpMetrics, logger: logger)
+                http, routes: MonitoringRoutes.all(view) + (page?.routes ?? []), metrics: view.http,
+                logger: logger)
         }
+        let socket = try StatusSocket(
+            stateDirectory: plan.configuration.agent.stateDirectory, view: view, logger: logger)
         let services: [any Service] =
             [
                 monitor,
@@ -88,6 +101,7 @@ package struct Agent: Sendable {
                 OutboxHost(outbox: outbox, logger: logger),
                 PipelineHosts(hosts: hosts, saver: saver, notifier: notifier),
             ] + (updateService.map { [$0] } ?? []) + (http.map { [$0] } ?? [])
+            + (socket.map { [$0] } ?? [])
         let group = ServiceGroup(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint],
             logger: quiet(logger))
@@ -188,7 +202,7 @@ package struct Agent: Sendable {
     }
 
     private func makeOutbox(
-        status: StatusBox, events: NoticeBox<OutboxEvent>
+        status: StatusBox, onEvent: @escaping @Sendable (OutboxEvent) -> Void
     ) throws(AgentError) -> OutboxService {
         do throws(OutboxError) {
             return try OutboxService(
@@ -205,7 +219,7 @@ package struct Agent: Sendable {
                         endpoint: endpoint,
                         offline: OutboxStatusMessage(
                             topic: plan.statusTopic, payload: status.value.offline(.stopped)))
-                }, onEvent: { event in events.postWaiting(event) })
+                }, onEvent: onEvent)
         } catch {
             throw .outbox(error)
         }

@@ -25,11 +25,12 @@ struct Monitor: Service {
     let readiness: Readiness
     let logger: Logger
     let locksMemory: Bool
+    /// Is told that the threads turn, and which alarms are raised.
+    let view: AgentView
 
     func run() async throws {
         var said = ""
         var ticks = 0
-        var turns = hosts.map { _ in UInt64.max }
         var lastWatchdog: UInt64 = 0
         var reporter = OutboxReporter(
             box: events, log: log, lane: lane, wallClock: wallClock, agent: plan.agent,
@@ -48,7 +49,8 @@ struct Monitor: Service {
                     page?.tick(nowNanoseconds: MonotonicClock.nanoseconds)
                 }
                 ticks += 1
-                feedWatchdog(&turns, &lastWatchdog)
+                view.look(now: MonotonicClock.nanoseconds)
+                feedWatchdog(&lastWatchdog)
                 do {
                     try await Task.sleep(for: Self.interval)
                 } catch {
@@ -67,6 +69,7 @@ struct Monitor: Service {
             let taken = host.notices.take()
             for notice in taken.notices {
                 log.write(notice, pipeline: host.name)
+                note(notice, pipeline: host.name)
                 page?.note(notice, pipeline: host.name)
             }
             if taken.dropped > dropped[index] {
@@ -74,6 +77,17 @@ struct Monitor: Service {
                 dropped[index] = taken.dropped
             }
         }
+    }
+
+    private func note(_ notice: PipelineNotice, pipeline: String) {
+        guard case .alarm(let transition, let asset, let severity, let score) = notice else {
+            return
+        }
+        view.alarms.note(
+            transition,
+            AlarmBoard.Alarm(
+                pipeline: pipeline, asset: asset, severity: severity, score: score,
+                sinceNanoseconds: WallClock.nanoseconds))
     }
 
     /// Ready means: every model is loaded, every subscription granted, and live alerts have their way.
@@ -110,14 +124,11 @@ struct Monitor: Service {
     }
 
     /// The watchdog is fed by the hot threads' progress: one that hangs lets it fire.
-    private func feedWatchdog(_ turns: inout [UInt64], _ last: inout UInt64) {
+    private func feedWatchdog(_ last: inout UInt64) {
         guard let interval = notifier.watchdogIntervalNanoseconds else { return }
         let now = MonotonicClock.nanoseconds
-        guard now &- last >= min(interval, 2_000_000_000) else { return }
-        let current = hosts.map { $0.metrics[.turns] }
-        // A thread turns at least once a second, also when nothing comes.
-        guard zip(current, turns).allSatisfy({ $0 != $1 }) else { return }
-        turns = current
+        guard now &- last >= min(interval, 2_000_000_000), view.liveness.allProgressed(since: last)
+        else { return }
         last = now
         notifier.send(.watchdog)
     }

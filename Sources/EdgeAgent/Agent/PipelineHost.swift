@@ -24,7 +24,7 @@ final class PipelineHost: Sendable {
     let wake: @Sendable () -> Void
     /// nil: nobody can look.
     let history: AssetHistory?
-    private let publishesLive: Bool
+    let publishesLive: Bool
     private let thread: Mutex<PipelineThread>
 
     /// Tests the model on this box and allocates the pipeline. Blocks for about 30 ms.

@@ -87,6 +87,7 @@ final class UpdateHost {
                 report: { record in
                     publisher.publish(record, pipeline: name, topic: topic ?? "")
                 },
+                reserveEvent: { publisher.reserveEvent() },
                 alert: { change in
                     publisher.publish(
                         change, pipeline: name, topic: agentAlertTopic,

@@ -46,31 +46,34 @@ struct UpdatePublisher: Sendable {
         flush()
     }
 
-    /// Publishes the agent's own alert, and logs it.
-    ///
-    /// - Returns: of a raise, what its end has to know.
+    /// The number of an event that will be published.
+    func reserveEvent() -> EventReference {
+        EventReference(boot: boot, sequence: lane.makeSequence())
+    }
+
+    /// Publishes the agent's own alert.
     func publish(
         _ change: UpdateAlert, pipeline: String, topic: String,
         stateTopic: (AgentAlertLabel) -> String
-    ) -> UpdateState.RaisedAlert? {
+    ) {
         var publisher = AgentAlertPublisher(
             lane: lane, agent: agent, boot: boot, alertTopic: topic)
         let now = WallClock.nanoseconds
-        let reference = EventReference(boot: boot, sequence: publisher.makeSequence())
         var text = AgentAlertPublisher.Text(subject: pipeline)
-        var raised: UpdateState.RaisedAlert
-        var transition = AlertTransition.raised
-        var clearReason = ClearReason.recovered
+        let raised: UpdateState.RaisedAlert
+        let reference: EventReference
+        var clearReason: ClearReason?
         let version: ModelVersion?
         switch change {
-        case .raised(let label, let record):
-            raised = UpdateState.RaisedAlert(label: label, atNanoseconds: now, by: reference)
+        case .raised(let alert, let record):
+            raised = alert
+            reference = alert.by ?? reserveEvent()
             version = record.version
             text.cause = record.code ?? ""
             text.detail = record.detail ?? ""
         case .cleared(let alert, let reason, let working):
             raised = alert
-            transition = .cleared
+            reference = reserveEvent()
             clearReason = reason
             version = working
         }
@@ -79,15 +82,15 @@ struct UpdatePublisher: Sendable {
                 name: $0.name, version: $0.version, digest: "\($0.digest)", labels: [],
                 channels: [])
         }
-        let isRaise = transition == .raised
+        let isRaise = clearReason == nil
         let alert = AgentAlert(
-            raised.label, transition, sequence: reference.sequence, timeNanoseconds: now,
-            clock: wallClock.state, value: isRaise ? 1 : 0, limit: 0,
-            // Killed between the state and the event, nobody knows what raised it.
+            raised.label, isRaise ? .raised : .cleared, sequence: reference.sequence,
+            timeNanoseconds: isRaise ? raised.atNanoseconds : now, clock: wallClock.state,
+            value: isRaise ? 1 : 0, limit: 0,
+            // Killed between the decision and its event, nobody knows what raised it.
             raisedAtNanoseconds: raised.by == nil ? now : raised.atNanoseconds,
-            raisedBy: raised.by ?? reference, reason: clearReason)
+            raisedBy: raised.by ?? reference, reason: clearReason ?? .recovered)
         publisher.publish(alert, text, stateTopic: stateTopic(raised.label))
-        return isRaise ? raised : nil
     }
 
     func flush() { lane.flush() }

@@ -49,6 +49,7 @@ struct UpdatesPlan: Sendable {
                 return try configured.alarm.alarmRule(over: manifest)
             })
         settings.engines = pipeline.engines
+        settings.downloadLimits = configuration.download.limits
         settings.windows = configuration.windows
         settings.isInRollout = Rollout.includes(agent: agent, percent: configuration.rollout)
         settings.trustsClock = configuration.trustUnsynchronisedClock

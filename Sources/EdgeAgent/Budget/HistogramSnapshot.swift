@@ -49,6 +49,15 @@ package struct HistogramSnapshot: Sendable, Equatable {
         return counts[...last].reduce(0, &+)
     }
 
+    /// The values that came after an earlier copy of the same histogram. Their greatest is not known: the result has
+    /// that of all.
+    package func subtracting(_ earlier: HistogramSnapshot) -> HistogramSnapshot {
+        HistogramSnapshot(
+            counts: zip(counts, earlier.counts).map { $0 &- min($1, $0) },
+            sumNanoseconds: sumNanoseconds &- earlier.sumNanoseconds,
+            maximumNanoseconds: maximumNanoseconds)
+    }
+
     /// How many values lie in each quarter of an octave from 1.024 µs (2^10 ns) to 34 s (2^35 ns), for a picture; those
     /// below and above count into the first and the last.
     package func quarterOctaves() -> [UInt64] {

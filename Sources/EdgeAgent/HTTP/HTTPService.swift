@@ -31,10 +31,13 @@ package struct HTTPService: Service {
 
     /// Starts the thread, which then opens the library and listens.
     ///
-    /// - Parameter onListening: called on the thread with the port.
+    /// - Parameters:
+    ///   - limits: nil: those of the plan.
+    ///   - onListening: called on the thread with the port.
     /// - Throws: `.thread` when there is none to be had.
     package init(
-        _ plan: HTTPPlan, routes: [HTTPRoute], metrics: HTTPMetrics, logger: Logger,
+        _ plan: HTTPPlan, routes: [HTTPRoute], limits: HTTPServer.Limits? = nil,
+        metrics: HTTPMetrics, logger: Logger,
         onListening: @escaping @Sendable (UInt16) -> Void = { _ in }
     ) throws(AgentError) {
         let wake: EventDescriptor
@@ -46,7 +49,9 @@ package struct HTTPService: Service {
         let signal = Signal(wake)
         self.signal = signal
         thread = try JoinedThread(name: "http") {
-            Self.serve(plan, routes, metrics, signal, logger, onListening)
+            Self.serve(
+                plan, routes, limits ?? plan.configuration.limits, metrics, signal, logger,
+                onListening)
         }
     }
 
@@ -64,13 +69,14 @@ package struct HTTPService: Service {
     // MARK: - The thread
 
     private static func serve(
-        _ plan: HTTPPlan, _ routes: [HTTPRoute], _ metrics: HTTPMetrics, _ signal: Signal,
-        _ logger: Logger, _ onListening: (UInt16) -> Void
+        _ plan: HTTPPlan, _ routes: [HTTPRoute], _ limits: HTTPServer.Limits,
+        _ metrics: HTTPMetrics, _ signal: Signal, _ logger: Logger,
+        _ onListening: (UInt16) -> Void
     ) {
         var poll = PollSet(capacity: 2)
         var hasComplained = false
         while !signal.isStopRequested {
-            switch open(plan, routes, metrics, signal.wake) {
+            switch open(plan, routes, limits, metrics, signal.wake) {
             case .success(let opened):
                 let scheme = plan.tls == nil ? "http" : "https"
                 let host = plan.configuration.address.urlHost
@@ -104,7 +110,8 @@ package struct HTTPService: Service {
     }
 
     private static func open(
-        _ plan: HTTPPlan, _ routes: [HTTPRoute], _ metrics: HTTPMetrics, _ wake: EventDescriptor
+        _ plan: HTTPPlan, _ routes: [HTTPRoute], _ limits: HTTPServer.Limits,
+        _ metrics: HTTPMetrics, _ wake: EventDescriptor
     ) -> Result<(server: HTTPServer, port: UInt16), Failure> {
         let address = plan.configuration.address
         let port = plan.configuration.port
@@ -118,7 +125,7 @@ package struct HTTPService: Service {
                 Failure(text: "\(address) port \(port): \(error): \(hint)", isTransient: true))
         case .success(let listener):
             let server = HTTPServer(
-                routes: routes, access: plan.access, limits: plan.configuration.limits,
+                routes: routes, access: plan.access, limits: limits,
                 metrics: metrics, wake: wake)
             do throws(HTTPServer.Failure) {
                 try server.start(listener: listener.descriptor, tls: plan.tls)

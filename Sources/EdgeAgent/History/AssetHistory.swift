@@ -14,9 +14,9 @@ package final class AssetHistory: Sendable {
     package struct Limits: Sendable, Equatable {
         /// How many assets have a ring at most.
         package var assets = 100
-        /// What all rings take at most; see `bytes(forAgentOf:)`. - Units: bytes
-        package var bytes = 1_536 << 10
-        package var pointsPerAsset = 300
+        /// What all rings take at most. - Units: bytes
+        package var bytes = 768 << 10
+        package var pointsPerAsset = 150
         package var channels = 16
 
         package init() {}
@@ -55,8 +55,9 @@ package final class AssetHistory: Sendable {
         static let words = 3
     }
     static let keyWords = TopicKey.maximumBytes / 4
-    /// About a second in stamps; a point each at most, but for one of an alarm that changes.
-    private static let interval: UInt32 = 59
+    /// Two seconds in stamps; a point each at most, but for one of an alarm that changes.
+    private static let interval: UInt32 = 119
+    private static let lookStamps: UInt32 = 1788
 
     /// How many assets the pipeline can know.
     package let maximumAssets: Int
@@ -263,7 +264,7 @@ package final class AssetHistory: Sendable {
 
     /// Says that somebody looks at an asset, for the next half minute: it gets a ring.
     func look(at slot: Int, nowNanoseconds: UInt64) {
-        let until = stamp(nowNanoseconds) &+ 30 * Self.interval
+        let until = stamp(nowNanoseconds) &+ Self.lookStamps
         let word = UInt64(slot + 1) << 32 | UInt64(until)
         for index in 0..<8
         where looks[index].load(ordering: .relaxed) >> 32 == UInt64(slot + 1) {

@@ -1,4 +1,4 @@
-/// What became of an asset about once a second.
+/// What became of an asset in about two seconds.
 package struct HistoryPoint: Sendable, Equatable {
     /// Which of the asset's points it is, from 0; from 0 again when the asset gets another ring.
     package var number: Int

@@ -225,11 +225,13 @@ extension Pipeline {
     // MARK: - The sessions' states
 
     func sensorsChanged(_ state: MQTTSessionState) {
+        if isConnected(state) { metrics.count(.sensorConnections) }
         notices.post(.sensors(state))
     }
 
     func alertsChanged(_ state: MQTTSessionState) {
         metrics.set(.alertsConnected, isConnected(state) ? 1 : 0)
+        if isConnected(state) { metrics.count(.alertConnections) }
         if case .disconnected = state { handOver() }
         notices.post(.alerts(state))
     }

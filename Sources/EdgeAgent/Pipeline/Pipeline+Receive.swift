@@ -95,7 +95,10 @@ extension Pipeline {
             roomPoll.add(lane.wakeDescriptor, .readable)
             roomPoll.wait(deadlineNanoseconds: MonotonicClock.nanoseconds &+ 100_000_000)
             lane.drainWake()
+            // A card that takes its time is no thread that hangs.
+            countTurn()
         }
+        if hasRetired { publishRetired() }
     }
 
     private func captured(

@@ -227,16 +227,19 @@ extension Pipeline {
     func serveSaver() {
         guard let state, state.exchange.isRequested, !bank.hasDueWindow else { return }
         state.exchange.fill(
-            from: bank, alarms: alarms, nowNanoseconds: MonotonicClock.nanoseconds)
+            from: bank, alarms: alarms, nowNanoseconds: MonotonicClock.nanoseconds,
+            decided: max(lastKeptSequence, lastLiveSequence))
     }
 
     /// Saves the windows at the end; blocks on the disk.
     func saveFinally() {
-        guard let state else { return }
+        // Readings that are not safe come again: the windows must not know them already.
+        guard let state, !holdsReadings, !bank.hasDueWindow else { return }
         do throws(StateFileError) {
             try state.saveFinally {
                 state.exchange.fill(
-                    from: bank, alarms: alarms, nowNanoseconds: MonotonicClock.nanoseconds)
+                    from: bank, alarms: alarms, nowNanoseconds: MonotonicClock.nanoseconds,
+                    decided: 0)
             }
         } catch {
             notices.post(.windowsNotSaved(reason: "\(state.path): \(error)"))

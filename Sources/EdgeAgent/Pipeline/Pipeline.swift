@@ -58,6 +58,7 @@ package final class Pipeline {
     let topicBuffer: UnsafeMutableRawBufferPointer
     var inflight = InflightTable()
     /// The last record published on this thread, and the last one that is the outbox's; see `holdsReadings`.
+    private var turns: UInt64 = 0
     var lastLiveSequence: UInt64 = 0
     var lastKeptSequence: UInt64 = 0
     var agentAlerts = AgentAlertStates()
@@ -186,13 +187,17 @@ package final class Pipeline {
         sensors.notesArrivals = true
         sensors.start(nowNanoseconds: start)
         alertSession?.start(nowNanoseconds: start)
-        var turns: UInt64 = 0
         while !control.isStopRequested {
             turn()
-            turns &+= 1
-            metrics.set(.turns, turns)
+            countTurn()
         }
         stop()
+    }
+
+    /// For the watchdog: the thread goes on.
+    func countTurn() {
+        turns &+= 1
+        metrics.set(.turns, turns)
     }
 
     private func turn() {
@@ -306,7 +311,7 @@ package final class Pipeline {
     ///
     /// Not for ever: with no uplink and no disk, half the keep alive has to be enough, or the sensors'
     /// broker would end the session.
-    private var holdsReadings: Bool {
+    var holdsReadings: Bool {
         if let held = sensors.oldestHeldNanoseconds,
             MonotonicClock.nanoseconds &- held > longestHoldNanoseconds
         {

@@ -34,6 +34,10 @@ package final class PipelineMetrics: Sendable {
         case unsentPredictions
         /// Events that could not be written or submitted.
         case undeliverableEvents
+        /// Connections of the session with the sensors' broker: the first, and reconnects.
+        case sensorConnections
+        /// Connections of the session that live alerts go out on.
+        case alertConnections
     }
 
     /// What stands at a level rather than being counted.
@@ -47,13 +51,13 @@ package final class PipelineMetrics: Sendable {
         case turns
     }
 
-    private let counters = InlineArray<16, Atomic<UInt64>> { _ in Atomic(0) }
+    private let counters = InlineArray<18, Atomic<UInt64>> { _ in Atomic(0) }
     private let gauges = InlineArray<5, Atomic<UInt64>> { _ in Atomic(0) }
     private let rejections = InlineArray<32, Atomic<UInt64>> { _ in Atomic(0) }
 
     package init() {
         precondition(
-            Counter.allCases.count == 16 && Gauge.allCases.count == 5
+            Counter.allCases.count == 18 && Gauge.allCases.count == 5
                 && RejectionCause.allCases.count <= 32,
             "The storage has a place for each case.")
     }

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import SensorIO
 
 /// A pipeline's saved windows: where they stand, what they are bound to, and how to get them from its thread.
@@ -49,6 +50,18 @@ final class PipelineState: Sendable {
             })
     }
 
+    /// Until a record is confirmed or on the disk, a crash makes the broker send its reading again. Windows that knew
+    /// it already would take it for a duplicate, and its event would be lost.
+    private func awaitSafety(of sequence: UInt64) throws(StateFileError) {
+        let deadline = MonotonicClock.nanoseconds &+ Self.safetyPatienceNanoseconds
+        while lane.durableSequence < sequence {
+            guard MonotonicClock.nanoseconds < deadline else { throw .eventsNotSafe }
+            usleep(10_000)
+        }
+    }
+
+    private static let safetyPatienceNanoseconds: UInt64 = 2_000_000_000
+
     private func save(
         request: () -> Void, wait: () -> Bool
     ) throws(StateFileError) -> Int {
@@ -67,7 +80,10 @@ final class PipelineState: Sendable {
                 return isLast
             }
             guard let isLast else { continue }
-            if isLast { return try writer.finish(entries: UInt32(clamping: entries)) }
+            if isLast {
+                try awaitSafety(of: exchange.decided)
+                return try writer.finish(entries: UInt32(clamping: entries))
+            }
             exchange.request(goesOn: true)
             request()
         }

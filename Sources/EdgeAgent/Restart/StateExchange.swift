@@ -17,6 +17,7 @@ final class StateExchange: Sendable {
     private let filledBytes = Atomic<Int>(0)
     private let entryCount = Atomic<Int>(0)
     private let slot = Atomic<Int>(0)
+    private let decidedSequence = Atomic<UInt64>(0)
     /// Signalled when a buffer is full.
     let filled: EventDescriptor
 
@@ -49,13 +50,20 @@ final class StateExchange: Sendable {
             bytes, entryCount.load(ordering: .relaxed), slot.load(ordering: .relaxed) < 0)
     }
 
+    /// The last record that the windows in the buffer have led to.
+    var decided: UInt64 { decidedSequence.load(ordering: .relaxed) }
+
     // MARK: Pipeline
 
     /// Whether a buffer waits to be filled.
     var isRequested: Bool { phase.load(ordering: .acquiring) == Phase.requested.rawValue }
 
     /// Fills the buffer with as many assets as it holds.
-    func fill(from bank: WindowBank, alarms: borrowing AlarmBank, nowNanoseconds: UInt64) {
+    ///
+    /// - Parameter decided: the last record that they have led to.
+    func fill(
+        from bank: WindowBank, alarms: borrowing AlarmBank, nowNanoseconds: UInt64, decided: UInt64
+    ) {
         let most = SavedState.entryHeaderBytes + bank.maximumEntryBytes
         var next = slot.load(ordering: .relaxed)
         var offset = 0
@@ -77,6 +85,7 @@ final class StateExchange: Sendable {
             }
             next += 1
         }
+        decidedSequence.store(decided, ordering: .relaxed)
         filledBytes.store(offset, ordering: .relaxed)
         entryCount.store(entries, ordering: .relaxed)
         slot.store(next < bank.limits.maximumAssets ? next : -1, ordering: .relaxed)

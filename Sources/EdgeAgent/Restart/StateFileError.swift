@@ -12,6 +12,8 @@ package enum StateFileError: Error, Equatable, CustomStringConvertible {
     case invalidEntry(offset: Int)
     /// The thread whose windows they are did not hand them over.
     case noAnswer
+    /// What was decided on these windows is neither confirmed by a broker nor on the disk.
+    case eventsNotSafe
 
     package var description: String {
         switch self {
@@ -26,6 +28,7 @@ package enum StateFileError: Error, Equatable, CustomStringConvertible {
         case .wrongChecksum: "it is damaged: its checksum is wrong"
         case .invalidEntry(let offset): "it has an impossible entry at byte \(offset)"
         case .noAnswer: "the pipeline's thread does not answer"
+        case .eventsNotSafe: "their events are neither confirmed nor on the disk yet"
         }
     }
 

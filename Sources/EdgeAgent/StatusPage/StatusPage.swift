@@ -15,7 +15,12 @@ package final class StatusPage: Sendable {
         var lastPoint: Int?
         var alarms: UInt64
         var models: [Int]?
+        /// Of the beginning: what its buffer had no room for yet.
+        var pending: [[UInt8]] = []
     }
+
+    /// What is put into a stream's buffer at once; the rest waits for a second.
+    private static let burstBytes = EventStream.capacityBytes * 3 / 4
 
     let documents: PageDocuments
     private let viewers = Mutex<[Viewer]>([])
@@ -46,9 +51,13 @@ package final class StatusPage: Sendable {
         let alarms = documents.alarms.count
         let stamp = documents.modelsStamp()
         for index in current.indices {
+            guard current[index].pending.isEmpty else {
+                Self.sendPending(&current[index])
+                continue
+            }
             current[index].stream.put(status)
-            sendAssets(current[index], recentPoints: 0)
-            sendHistory(&current[index])
+            current[index].stream.put(assets(for: current[index], recentPoints: 0))
+            current[index].stream.put(history(for: &current[index]))
             if current[index].alarms != alarms {
                 current[index].alarms = alarms
                 current[index].stream.put(Self.event("alarms", documents.alarmsDocument()))
@@ -69,35 +78,43 @@ package final class StatusPage: Sendable {
             stream: stream, pipeline: request.argument("pipeline"),
             asset: request.argument("asset"), search: request.argument("search") ?? "",
             alarms: documents.alarms.count)
-        stream.put(Self.event("status", documents.status()))
-        stream.put(Self.event("series", documents.seriesDocument()))
-        stream.put(Self.event("alarms", documents.alarmsDocument()))
-        sendAssets(viewer, recentPoints: 30)
-        sendHistory(&viewer)
-        viewers.withLock { $0.append(viewer) }
+        viewer.pending = [
+            Self.event("status", documents.status()), assets(for: viewer, recentPoints: 30),
+            history(for: &viewer), Self.event("alarms", documents.alarmsDocument()),
+            Self.event("series", documents.seriesDocument()),
+        ]
+        Self.sendPending(&viewer)
+        viewers.withLock { [viewer] in $0.append(viewer) }
     }
 
-    private func sendAssets(_ viewer: Viewer, recentPoints: Int) {
-        guard let pipeline = documents.sources.pipeline(viewer.pipeline) else { return }
-        viewer.stream.put(
-            Self.event(
-                "assets",
-                documents.assets(
-                    pipeline, search: viewer.search, recentPoints: recentPoints)))
+    private static func sendPending(_ viewer: inout Viewer) {
+        var room = burstBytes
+        while let next = viewer.pending.first, next.count <= room || room == burstBytes {
+            room -= next.count
+            viewer.stream.put(viewer.pending.removeFirst())
+        }
     }
 
-    private func sendHistory(_ viewer: inout Viewer) {
+    private func assets(for viewer: Viewer, recentPoints: Int) -> [UInt8] {
+        guard let pipeline = documents.sources.pipeline(viewer.pipeline) else { return [] }
+        return Self.event(
+            "assets",
+            documents.assets(pipeline, search: viewer.search, recentPoints: recentPoints))
+    }
+
+    /// What is new of the asset; empty: nothing.
+    private func history(for viewer: inout Viewer) -> [UInt8] {
         guard let asset = viewer.asset,
             let pipeline = documents.sources.pipeline(viewer.pipeline),
             let (bytes, last) = documents.history(
                 pipeline, asset: asset, after: viewer.lastPoint,
                 limit: Self.firstPoints(channels: pipeline.history.channels.count))
-        else { return }
+        else { return [] }
         viewer.lastPoint = last
-        viewer.stream.put(Self.event("history", bytes))
+        return Self.event("history", bytes)
     }
 
-    /// What a stream begins with has to fit into its buffer, whatever the number of channels.
+    /// An event has to fit into the buffer, whatever the number of channels.
     private static func firstPoints(channels: Int) -> Int {
         EventStream.capacityBytes / 2 / (40 + 9 * channels)
     }

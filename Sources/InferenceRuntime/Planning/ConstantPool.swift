@@ -9,7 +9,8 @@
     private let limit: Int
     private var used = 0
 
-    private static let blockBytes = 1 << 20
+    /// A block is as large as all before it together, within these: a small model takes a small one.
+    private static let blockBytes = (64 << 10)...(1 << 20)
 
     init(limit: Int) { self.limit = limit }
 
@@ -25,7 +26,9 @@
         }
         let padded = (bytes + slack + 63) & ~63
         if blocks.isEmpty || blocks[blocks.count - 1].byteCount - used < padded {
-            blocks.append(try AlignedMemory(byteCount: max(padded, Self.blockBytes)))
+            let block = min(
+                max(byteCount, Self.blockBytes.lowerBound), Self.blockBytes.upperBound)
+            blocks.append(try AlignedMemory(byteCount: max(padded, block)))
             used = 0
         }
         let start = unsafe blocks[blocks.count - 1].base + used

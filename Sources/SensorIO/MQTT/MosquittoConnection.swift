@@ -185,6 +185,16 @@ internal import Glibc
         }
     }
 
+    /// Has the kernel forget what it has not sent yet.
+    ///
+    /// It would go on sending after the close, for minutes where a link comes back: a state that has been
+    /// published again since, and changed, would arrive once more at the end.
+    func abandon() {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        _ = unsafe setsockopt(
+            socket, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    }
+
     /// From here on `session` gets the events.
     func attach(to session: MQTTSession) {
         // The library does not; a child process has no business with the broker.

@@ -4,7 +4,7 @@ extension OutboxCore {
     mutating func commitDue(now: UInt64) -> UInt64? {
         var due: UInt64?
         if let inserts = insertDue() { due = inserts }
-        if let keptDue { due = min(due ?? .max, keptDue) }
+        if let keptDue = keptDue() { due = min(due ?? .max, keptDue) }
         // Refusals come in crowds: a commit for each would wear the disk out.
         if !refusals.isEmpty { due = min(due ?? .max, refusedAt &+ limits.commitDelay) }
         if !attemptChanges.isEmpty { due = min(due ?? .max, attemptedAt &+ limits.commitDelay) }
@@ -41,6 +41,7 @@ extension OutboxCore {
     /// Whether the transaction that is due now writes records, so that lanes must be closed before.
     mutating func areInsertsDue(now: UInt64) -> Bool {
         guard let due = insertDue() else { return false }
+        if isKeptAhead, let keptDue = keptDue(), keptDue <= now { return true }
         return due <= now
     }
 
@@ -48,7 +49,8 @@ extension OutboxCore {
     mutating func makeBatch(withInserts: Bool) -> OutboxBatch {
         var batch = OutboxBatch()
         if withInserts {
-            let cleared = topicsToClear()
+            // What is kept is not written before the events that it came with.
+            let cleared = kept.changes.isEmpty ? topicsToClear() : []
             for id in fresh.contents {
                 guard let entry = entries[id], !entry.isDurable else { continue }
                 if entry.delivery == .pending, cleared.contains(entry.record.topicHash) { continue }
@@ -59,7 +61,7 @@ extension OutboxCore {
         batch.quarantines = refusals
         batch.attempts = attemptChanges
         batch.drops = uncountedDrops
-        batch.kept = Array(kept.changes.values)
+        if withInserts || !isKeptAhead { batch.kept = Array(kept.changes.values) }
         return batch
     }
 
@@ -97,7 +99,7 @@ extension OutboxCore {
         refusals.removeFirst(min(batch.quarantines.count, refusals.count))
         attemptChanges.removeAll()
         uncountedDrops.removeAll()
-        keptCommitted()
+        if !batch.kept.isEmpty { keptCommitted() }
         for drop in report.quarantineDropped { countDrop(drop.recordClass, drop.cause, drop.count) }
         evicted(report.evicted)
         if isDiskFailed {
@@ -109,7 +111,8 @@ extension OutboxCore {
     }
 
     /// Nothing of a batch is on the disk, for certain or as far as is known.
-    mutating func commitFailed(_ error: SQLiteError, now: UInt64) {
+    mutating func commitFailed(_ error: SQLiteError, batch: OutboxBatch? = nil, now: UInt64) {
+        if let batch { inDoubt.formUnion(batch.inserts.lazy.map(\.id)) }
         if !isDiskFailed { events.append(.diskFailed(error)) }
         isDiskFailed = true
         isMemoryAllThereIs = !isConnected
@@ -189,6 +192,11 @@ extension OutboxCore {
                 if id <= cursor[index] {
                     cursor[index] = id - 1
                     dropLoaded()
+                } else if let last = loaded.last, last.recordClass == entry.record.recordClass,
+                    id < last.id
+                {
+                    // It would be passed over: the rows that were read ahead go beyond it.
+                    dropLoaded()
                 }
             }
             pending[index] = kept
@@ -239,9 +247,8 @@ extension OutboxCore {
             entries[id]?.isDurable = false
             fresh.append(id)
         }
-        let stale = deletable
+        settledBeforeScan.merge(deletable) { old, _ in old }
         deletable.removeAll()
-        settledBeforeScan = stale
     }
 
     /// A row that is on the disk.
@@ -269,6 +276,7 @@ extension OutboxCore {
     mutating func endScan() {
         isScanned = true
         settledBeforeScan.removeAll()
+        inDoubt.removeAll()
         for hash in Array(topics.keys) { forgetTopicIfIdle(hash) }
         spill()
     }

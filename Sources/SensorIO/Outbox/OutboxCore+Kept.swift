@@ -4,6 +4,8 @@ extension OutboxCore {
     struct KeptChanges {
         var changes: [Int64: OutboxKept] = [:]
         var dueAt: UInt64 = 0
+        /// Since when the oldest of the changes waits.
+        var takenAt: UInt64 = 0
         /// Commits that may be made at once.
         var tokens = Double(Self.burst)
         var tokensAt: UInt64 = 0
@@ -22,6 +24,8 @@ extension OutboxCore {
     /// Takes bytes over that a lane wants kept.
     mutating func keep(lane: Int, sequence: UInt64, kept change: OutboxKept, now: UInt64) {
         let isFirst = kept.changes.isEmpty
+        if isFirst { kept.takenAt = now }
+        lanes[lane].keptNewest = sequence
         kept.changes[change.rowNumber] = change
         let passed = Double(now &- kept.tokensAt) / Double(KeptChanges.interval)
         kept.tokens = min(kept.tokens + passed, Double(KeptChanges.burst))
@@ -37,12 +41,30 @@ extension OutboxCore {
         }
     }
 
-    /// When kept bytes are to be written.
-    var keptDue: UInt64? { kept.changes.isEmpty ? nil : kept.dueAt }
+    /// When kept bytes are to be written: once the records that were decided before them are safe, or, when
+    /// these have waited for their PUBACK for the commit delay, together with them.
+    func keptDue() -> UInt64? {
+        guard !kept.changes.isEmpty else { return nil }
+        return isKeptAhead ? max(kept.dueAt, kept.takenAt &+ limits.commitDelay) : kept.dueAt
+    }
+
+    /// Whether a crash right after kept bytes were written would lose a record that was decided before them: at the
+    /// next start its alarm would go on as if the event had been sent.
+    var isKeptAhead: Bool {
+        guard !kept.changes.isEmpty else { return false }
+        return lanes.contains { lane in
+            lane.awaiting.contents.contains {
+                $0.sequence < lane.keptNewest && entries[$0.id]?.isDurable == false
+            }
+        }
+    }
 
     /// All kept bytes are on the disk.
     mutating func keptCommitted() {
         kept.changes.removeAll(keepingCapacity: true)
-        for index in lanes.indices { lanes[index].keptDurable = lanes[index].keptTaken }
+        for index in lanes.indices {
+            lanes[index].keptDurable = lanes[index].keptTaken
+            lanes[index].keptNewest = 0
+        }
     }
 }

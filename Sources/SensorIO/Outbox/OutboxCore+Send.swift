@@ -315,6 +315,7 @@ extension OutboxCore {
                 topic: record.topic, sequence: record.header.sequence, boot: record.boot,
                 reasonCode: reason.rawValue))
         settleFollowers(of: hash, from: index, now: now)
+        for lane in lanes.indices { settleLiveFollowers(of: hash, in: lane, now: now) }
     }
 
     /// Has the records of a topic sent again that are on their way behind one which was refused for now: after

@@ -81,6 +81,8 @@ struct OutboxCore {
         /// The last change of kept bytes that was taken over, and that is on the disk.
         var keptTaken: UInt64 = 0
         var keptDurable: UInt64 = 0
+        /// The newest change of kept bytes that is not on the disk; 0: none.
+        var keptNewest: UInt64 = 0
     }
 
     struct InFlight {
@@ -114,6 +116,8 @@ struct OutboxCore {
     var oldestDeletableAt: UInt64 = 0
     /// What was settled before the disk was read anew, and is not to be sent again.
     var settledBeforeScan: [Int64: UInt64] = [:]
+    /// Records of a transaction that failed: they may be on the disk all the same, as the next scan will tell.
+    var inDoubt: Set<Int64> = []
     var refusals: [OutboxRefusal] = []
     var refusedAt: UInt64 = 0
     var attemptChanges: [(id: Int64, attempts: Int)] = []
@@ -219,8 +223,13 @@ struct OutboxCore {
             return
         }
         settleLive(lane, at: index, now: now)
-        // Those that waited for this one.
-        var next = index
+        settleLiveFollowers(of: hash, in: lane, now: now)
+        unblock(hash)
+    }
+
+    /// Settles live records whose PUBACK came too early, now that the one before them is gone.
+    mutating func settleLiveFollowers(of hash: UInt64, in lane: Int, now: UInt64) {
+        var next = 0
         while next < lanes[lane].live.count {
             let candidate = lanes[lane].live[next].id
             if let entry = entries[candidate], entry.record.topicHash == hash {
@@ -230,7 +239,6 @@ struct OutboxCore {
                 next += 1
             }
         }
-        unblock(hash)
     }
 
     private func hasEarlierLive(_ lane: Int, before index: Int, _ hash: UInt64) -> Bool {
@@ -307,10 +315,10 @@ struct OutboxCore {
     }
 
     /// Whether a crash would lose a record: it is not on the disk, and either waits for its PUBACK or was refused
-    /// and is not in the quarantine yet.
+    /// and is not in the quarantine yet. A quarantine that cannot be written must not stop the plant's readings.
     private func isInMemoryOnly(_ id: Int64) -> Bool {
         if let entry = entries[id] { return !entry.isDurable }
-        return refusals.contains { $0.record.id == id }
+        return !isDiskFailed && refusals.contains { $0.record.id == id }
     }
 
     // MARK: Shared
@@ -346,6 +354,7 @@ struct OutboxCore {
             markDeletable(id, hash, now: now)
         } else {
             if isDelivered { counters.sparedTheDisk += 1 }
+            if inDoubt.remove(id) != nil { settledBeforeScan[id] = hash }
             forgetTopicIfIdle(hash)
         }
     }

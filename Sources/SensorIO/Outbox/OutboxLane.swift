@@ -137,9 +137,10 @@ package final class OutboxLane: Sendable {
         ring.writeReleaseAll()
     }
 
-    /// Wakes the outbox if it has to be woken for what was submitted. Call at the end of a turn, after live
-    /// records were published.
+    /// Wakes the outbox if it has to be woken for what was submitted since the last call. Call at the end of a
+    /// turn, after live records were published.
     package func flush() {
+        guard ring.takeNews() else { return }
         doorbell.ring(isUrgent: ring.takeUrgency())
     }
 

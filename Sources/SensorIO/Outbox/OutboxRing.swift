@@ -51,6 +51,8 @@ internal import Synchronization
     private let live = Atomic<Int>(0)
     private let handedOverEnd = Atomic<UInt64>(0)
     private let urgent = Atomic<Bool>(false)
+    /// The tail at the last ``takeNews()``.
+    private let known = Atomic<UInt64>(0)
 
     init(capacityBytes: Int) {
         var capacity = 4096
@@ -195,6 +197,14 @@ internal import Synchronization
     var areHandedOverTaken: Bool {
         // Proof: acquiring: what the reader stored before it released these bytes is seen after this.
         head.load(ordering: .acquiring) >= handedOverEnd.load(ordering: .relaxed)
+    }
+
+    /// Whether anything was written since the last call.
+    func takeNews() -> Bool {
+        let end = tail.load(ordering: .relaxed)
+        guard end != known.load(ordering: .relaxed) else { return false }
+        known.store(end, ordering: .relaxed)
+        return true
     }
 
     /// Whether something was written since the last call that the reader must not sleep over.

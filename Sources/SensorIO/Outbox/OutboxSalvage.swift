@@ -120,7 +120,25 @@ struct OutboxSalvage {
         if Self.exists(path) { try rename(path, aside) }
         unsafe unlink(path + "-shm")
         OutboxLogMark(path: path).cleared(synchronises: true)
+        removeOldest()
         return aside
+    }
+
+    /// A card that damages what is written to it must not be filled by what was put aside.
+    private static let keptAside = 3
+
+    private func removeOldest() {
+        var found = unsafe glob_t()
+        defer { unsafe globfree(&found) }
+        guard unsafe glob(path + ".corrupt-*", 0, nil, &found) == 0 else { return }
+        // In the order of their names, which are times.
+        let names = unsafe (0..<Int(found.gl_pathc)).compactMap { index in
+            unsafe found.gl_pathv[index].map { unsafe String(cString: $0) }
+        }.filter { !$0.hasSuffix("-wal") }
+        for name in names.dropLast(Self.keptAside) {
+            unsafe unlink(name)
+            unsafe unlink(name + "-wal")
+        }
     }
 
     private func rename(_ from: String, _ to: String) throws(SQLiteError) {

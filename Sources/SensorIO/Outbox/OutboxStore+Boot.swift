@@ -5,6 +5,9 @@ extension OutboxStore {
         var clock: OutboxClock
     }
 
+    /// What is not below it is damage: from here up are the numbers of starts without a database.
+    private static let numbersEnd: Int64 = 1 << 52
+
     /// 2026-01-01, as seconds since 1970: where the numbers of first boots start.
     private static let epochSeconds: Int64 = 1_767_225_600
 
@@ -49,8 +52,8 @@ extension OutboxStore {
             try statement.run()
             // A few are kept, for people.
             try self.connection.execute(
-                "DELETE FROM boot WHERE number NOT IN"
-                    + " (SELECT number FROM boot ORDER BY number DESC LIMIT 16)")
+                "DELETE FROM boot WHERE number NOT IN (SELECT number FROM boot"
+                    + " WHERE number < \(Self.numbersEnd) ORDER BY number DESC LIMIT 16)")
         }
         self.mark.note(boot: number)
         // What an earlier process left in the log may be in the kernel's memory only, for ever, if a
@@ -64,15 +67,14 @@ extension OutboxStore {
     private func lastBoot() throws(SQLiteError) -> (number: UInt64, mark: OutboxClockMark)? {
         let statement = try connection.prepare(
             "SELECT number, kernel, elapsed, uptime, wall, synchronised FROM boot"
-                + " ORDER BY number DESC LIMIT 1")
+                + " WHERE number BETWEEN 0 AND \(Self.numbersEnd - 1) ORDER BY number DESC LIMIT 1")
         guard try statement.step() else { return nil }
         let reading = OutboxClockReading(
             uptimeNanoseconds: statement.integer(3), wallNanoseconds: statement.integer(4),
             isSynchronised: statement.integer(5) != 0, kernelBoot: statement.integer(1))
-        // A number that is damaged must not make the next one overflow.
-        let number = min(UInt64(bitPattern: max(0, statement.integer(0))), 1 << 60)
         return (
-            number, OutboxClockMark(elapsedNanoseconds: statement.integer(2), reading: reading)
+            UInt64(bitPattern: statement.integer(0)),
+            OutboxClockMark(elapsedNanoseconds: statement.integer(2), reading: reading)
         )
     }
 
@@ -87,16 +89,17 @@ extension OutboxStore {
         for recordClass in OutboxRecordClass.allCases {
             let base = OutboxRecord.base(of: recordClass)
             let statement = try connection.prepare(
-                "SELECT elapsed, created, flags FROM record WHERE id BETWEEN ? AND ?"
+                "SELECT \(Self.columns) FROM record WHERE id BETWEEN ? AND ?"
                     + " ORDER BY id DESC LIMIT 1")
             statement.bind(1, base)
             statement.bind(2, base | OutboxRecord.counterMask)
-            guard try statement.step() else { continue }
-            if statement.integer(0) > newest?.elapsedNanoseconds ?? -1 {
+            // A time that is damaged would make all that waits too old.
+            guard try statement.step(), let record = Self.record(statement) else { continue }
+            if record.elapsedNanoseconds > newest?.elapsedNanoseconds ?? -1 {
                 newest = Newest(
-                    elapsedNanoseconds: statement.integer(0),
-                    wallNanoseconds: statement.integer(1),
-                    isSynchronised: statement.integer(2) & 4 != 0)
+                    elapsedNanoseconds: record.elapsedNanoseconds,
+                    wallNanoseconds: record.header.createdNanoseconds,
+                    isSynchronised: record.header.flags & 4 != 0)
             }
         }
         return newest

@@ -5,6 +5,10 @@ extension OutboxStore {
         "CREATE TABLE IF NOT EXISTS kept(id INTEGER PRIMARY KEY, scope TEXT NOT NULL,"
         + " key BLOB NOT NULL, bytes BLOB NOT NULL, checksum INTEGER NOT NULL)"
 
+    /// What its rows take, about.
+    static let keptBytes =
+        "SELECT sum(length(scope) + length(key) + length(bytes) + 64) FROM kept"
+
     /// Writes what is new of each key; within a transaction.
     func keep(_ changes: [OutboxKept]) throws(SQLiteError) {
         for change in changes {

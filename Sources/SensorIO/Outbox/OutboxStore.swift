@@ -286,6 +286,10 @@ final class OutboxStore {
     private func evict(_ report: inout OutboxWriteReport) throws(SQLiteError) {
         var used = try usedBytes()
         guard used > maximumBytes else { return }
+        // It is bounded by the number of assets; records must not make room for it.
+        let kept = Int(try connection.integer(Self.keptBytes) ?? 0)
+        used -= kept
+        guard used > maximumBytes else { return }
         // A little more than asked, so that not every transaction has to do it.
         let goal = maximumBytes - maximumBytes / 32
         for recordClass in OutboxRecordClass.allCases.reversed() {
@@ -306,14 +310,14 @@ final class OutboxStore {
                 delete.bind(1, OutboxRecord.base(of: recordClass))
                 delete.bind(2, end)
                 try delete.run()
-                used = try usedBytes()
+                used = try usedBytes() - kept
             }
             guard recordClass == .prediction else { continue }
             while used > goal {
                 let dropped = try dropOldestQuarantined(64)
                 guard !dropped.isEmpty else { break }
                 report.quarantineDropped += dropped
-                used = try usedBytes()
+                used = try usedBytes() - kept
             }
         }
     }

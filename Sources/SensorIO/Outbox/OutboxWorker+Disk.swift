@@ -36,7 +36,7 @@ extension OutboxWorker {
             lastActivity = now
             if store.isLogLarge { try store.checkpoint() }
         } catch {
-            diskFailed(error)
+            diskFailed(error, batch: batch)
         }
     }
 
@@ -60,7 +60,7 @@ extension OutboxWorker {
     }
 
     /// Reacts to an error of the database: what it may be good for afterwards depends on the kind.
-    func diskFailed(_ error: SQLiteError) {
+    func diskFailed(_ error: SQLiteError, batch: OutboxBatch? = nil) {
         switch error.kind {
         case .corrupt:
             salvage(error)
@@ -71,7 +71,7 @@ extension OutboxWorker {
         case .full, .busy, .memory:
             break
         }
-        core.commitFailed(error, now: now)
+        core.commitFailed(error, batch: batch, now: now)
         lastActivity = now
     }
 
@@ -111,6 +111,8 @@ extension OutboxWorker {
     func scan() {
         guard let store else { return }
         var damaged: [Int64] = []
+        // Half a scan knows half of the rows: what was known before is worth more.
+        let before = core
         core.beginScan()
         do throws(SQLiteError) {
             try store.scan { id, record in
@@ -126,7 +128,7 @@ extension OutboxWorker {
             }
             quarantined = try store.quarantinedCount()
         } catch {
-            core.endScan()
+            if before.isScanned { core = before } else { core.endScan() }
             diskFailed(error)
             return
         }

@@ -157,7 +157,8 @@ final class OutboxWorker {
         if mustTurnAgain { deadline = 0 }
         let patience = configuration.commitDelayNanoseconds
         let isTimed = deadline.map { $0 <= now &+ patience } ?? false
-        shared.doorbell.announce(isTimed ? .timed : .endless)
+        // Alarms' states wait for the PUBACKs of their events: these are worth being woken for.
+        shared.doorbell.announce(isTimed && !core.isKeptAhead ? .timed : .endless)
         if lanes.contains(where: { !$0.ring.isEmpty }) { deadline = 0 }
         poll.removeAll()
         let doorbell = poll.add(shared.doorbell.event.fileDescriptor, .readable)

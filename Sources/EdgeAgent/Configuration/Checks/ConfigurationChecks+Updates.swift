@@ -50,6 +50,13 @@ extension ConfigurationChecks {
             error(
                 "updates.commands",
                 "needs a broker with protocol 5: requests with a response topic are of MQTT 5")
+        } else if let broker = configuration.commandBroker, broker.username == nil,
+            broker.tls?.certificate == nil, !Self.isLoopback(broker.host)
+        {
+            warning(
+                "updates.commands",
+                "a broker that asks the agent for no name asks nobody: whoever reaches it may command"
+            )
         }
     }
 }

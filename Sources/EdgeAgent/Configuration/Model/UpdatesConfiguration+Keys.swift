@@ -52,6 +52,7 @@ extension UpdatesConfiguration: ConfigurationSection {
             "commands", \.commands,
             "Commands over MQTT 5, on edge/<agent>/command/<command>: see docs/updates.md",
             defaultText: "no commands over MQTT"),
+        .section("download", \.download, "What the download of a version may take"),
         .section("shadow", \.shadow, "What a version shows beside the active one"),
         .section("trial", \.trial, "What a version shows while it decides and can be taken back"),
     ])
@@ -73,6 +74,21 @@ extension CommandsConfiguration: ConfigurationSection {
         .scalar(
             "maximumPerMinute", \.maximumPerMinute, .integer(1...6000, unit: "commands"),
             "More than so many are refused"),
+    ])
+}
+
+extension DownloadConfiguration: ConfigurationSection {
+    static let keys = KeyTable<DownloadConfiguration>([
+        .scalar(
+            "maximumSize", \.maximumBytes, .size((64 << 10)...(1 << 34)),
+            "All files of a version together; a larger one is refused before it comes"),
+        .scalar(
+            "reserve", \.reserveBytes, .size(0...(1 << 40)),
+            "So much of the file system stays free: without room for both the download waits"),
+        .optional(
+            "bandwidth", \.bytesPerSecond, .size(1024...(1 << 30)),
+            "Bytes a second, so that a download leaves room on a thin link",
+            defaultText: "as fast as it comes"),
     ])
 }
 
@@ -115,7 +131,8 @@ extension TrialConfiguration: ConfigurationSection {
             "From how many windows on shares are judged"),
         .scalar(
             "crashes", \.crashes, .integer(0...100, unit: "crashes"),
-            "Ends without a word that are forgiven: a power cut is no crash"),
+            "Ends without a word that are forgiven, on trial and before it: a power cut is no crash"
+        ),
         .scalar(
             "failures", \.failures, .integer(0...1_000_000_000, unit: "evaluations"),
             "Evaluations without a finite score that are forgiven"),

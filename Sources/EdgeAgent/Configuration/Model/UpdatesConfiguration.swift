@@ -21,6 +21,7 @@ package struct UpdatesConfiguration: Sendable, Equatable {
     package var topic = "edge/{agent}/models/{pipeline}"
     /// nil: no commands over MQTT.
     package var commands: CommandsConfiguration?
+    package var download = DownloadConfiguration()
     package var shadow = ShadowConfiguration()
     package var trial = TrialConfiguration()
 
@@ -67,6 +68,23 @@ package struct CommandsConfiguration: Sendable, Equatable {
     /// The topics to which answers may go.
     package func responseFilter(agent: String) throws(TopicError) -> TopicFilter {
         try TopicFilter(responses.replacingEach("{agent}", with: agent))
+    }
+}
+
+/// What a download may take.
+package struct DownloadConfiguration: Sendable, Equatable {
+    package var maximumBytes = 512 << 20
+    package var reserveBytes = 64 << 20
+    /// nil: as fast as it comes.
+    package var bytesPerSecond: Int?
+
+    package init() {}
+
+    var limits: DownloadControl.Limits {
+        DownloadControl.Limits(
+            maximumBytes: UInt64(clamping: maximumBytes),
+            reservedBytes: UInt64(clamping: reserveBytes),
+            bytesPerSecond: bytesPerSecond.map { UInt64(clamping: $0) })
     }
 }
 

@@ -79,7 +79,8 @@ struct UpdateCommandGate {
         }
         guard isAllowed(responseTopic) else {
             return .drop(
-                "a response topic that is not below \(settings.responses.text): '\(responseTopic)'")
+                "a response topic that is not below \(settings.responses.text): '\(responseTopic.prefix(128))'"
+            )
         }
         guard hasToken else { return tooMany() }
         saidTooMany = false
@@ -132,7 +133,7 @@ struct UpdateCommandGate {
                 payload: SHA256Digest(of: arrival.payload), answer: answer))
     }
 
-    /// MQTT 5 does not tell who published: what the asker's rights allowed it to write is what is known.
+    /// MQTT 5 does not tell who published: where the answer goes is all that is known.
     private static func actor(_ responseTopic: String, _ correlation: [UInt8]) -> String {
         let isText = correlation.allSatisfy { (0x21...0x7E).contains($0) }
         let text =

@@ -1,4 +1,7 @@
 extension UpdateRequest {
+    /// What the audit log has of a command: long arguments must not wash the rest out of it.
+    private static let loggedCharacters = 256
+
     /// Obeys the request on one of these, and writes into the audit log who wanted what.
     func obey(_ updaters: [Updater], by actor: String) -> UpdateAnswer {
         switch verb {
@@ -24,7 +27,9 @@ extension UpdateRequest {
         chosen.write(
             UpdateRecord(
                 .commanded, actor: actor, code: answer.isAccepted ? nil : "rejected",
-                detail: "\(asked): \(answer.text)"))
+                detail:
+                    "\(asked.prefix(Self.loggedCharacters)): \(answer.text.prefix(Self.loggedCharacters))"
+            ))
         return answer
     }
 

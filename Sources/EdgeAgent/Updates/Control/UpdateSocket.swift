@@ -62,7 +62,7 @@ struct UpdateSocket: ~Copyable {
         return try? UpdateAnswer(parsing: line)
     }
 
-    private static func make(
+    static func make(
         _ path: String,
         _ use: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) -> Int32? {
@@ -105,7 +105,7 @@ struct UpdateSocket: ~Copyable {
         return descriptor
     }
 
-    private static func setTimeout(_ descriptor: Int32, seconds: Int = 1) {
+    static func setTimeout(_ descriptor: Int32, seconds: Int = 1) {
         var time = timeval(tv_sec: seconds, tv_usec: 0)
         let length = socklen_t(MemoryLayout<timeval>.size)
         _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, length)
@@ -125,7 +125,7 @@ struct UpdateSocket: ~Copyable {
         return nil
     }
 
-    private static func write(_ bytes: [UInt8], to descriptor: Int32) {
+    static func write(_ bytes: [UInt8], to descriptor: Int32) {
         var sent = 0
         while sent < bytes.count {
             let count = unsafe bytes.withUnsafeBytes {

@@ -23,20 +23,35 @@ package struct UpdateAudit: Sendable {
         json.timestamp(nanosecondsSince1970: timeNanoseconds)
         json.key("clock")
         json.string(clock.name)
+        Self.write(record, pipeline, &json)
+        try append(json.copyBytes() + [0x0A])
+    }
+
+    /// Whether one of the last lines says this, at whatever time. Blocks on the disk.
+    func has(_ record: UpdateRecord, pipeline: String) -> Bool {
+        var json = JSONWriter(growingTo: 1 << 20)
+        json.beginObject()
+        Self.write(record, pipeline, &json)
+        let end = String(decoding: json.copyBytes().dropFirst(), as: UTF8.self)
+        return lines(last: 32).contains { $0.hasSuffix(end) }
+    }
+
+    private static func write(
+        _ record: UpdateRecord, _ pipeline: String, _ json: inout JSONWriter
+    ) {
         json.key("pipeline")
         json.string(pipeline)
         json.key("what")
         json.string(record.kind.rawValue)
         json.key("who")
         json.string(record.actor)
-        Self.write(record.version, &json)
+        write(record.version, &json)
         json.key("reason")
         if let code = record.code { json.string(code) } else { json.null() }
         json.key("detail")
         if let detail = record.detail { json.string(detail) } else { json.null() }
         json.endObject()
         _ = json.finish()
-        try append(json.copyBytes() + [0x0A])
     }
 
     static func write(_ version: ModelVersion?, _ json: inout JSONWriter) {

@@ -19,17 +19,22 @@ extension Updater {
             box.store.collectGarbage(
                 keeping: machine.state.keptDigests.union(box.keptElsewhere()))
         case .record(let record): write(record)
-        case .raiseAlert(let label, let record):
-            guard let raised = box.alert(.raised(label, record)),
-                let index = machine.state.alerts.firstIndex(where: { $0.label == label })
-            else { return }
-            // Over a restart its end names the event that raised it.
-            machine.state.alerts[index] = raised
-            _ = write(isUrgent: true)
+        case .raiseAlert(let label, let record): raiseAlert(label, record)
         case .clearAlert(let raised, let reason, let version):
-            _ = box.alert(.cleared(raised, reason, version))
+            box.alert(.cleared(raised, reason, version))
         case .reply: break
         }
+    }
+
+    /// Its event is known on the disk before anybody sees it: over a restart its end names it.
+    private func raiseAlert(_ label: AgentAlertLabel, _ record: UpdateRecord) {
+        let raised = UpdateState.RaisedAlert(
+            label: label, atNanoseconds: box.clock().wallNanoseconds, by: box.reserveEvent())
+        if let index = machine.state.alerts.firstIndex(where: { $0.label == label }) {
+            machine.state.alerts[index] = raised
+            _ = write(isUrgent: true)
+        }
+        box.alert(.raised(raised, record))
     }
 
     private var partial: PartialDownload { box.store.partialDownload(of: settings.pipeline) }

@@ -21,8 +21,10 @@ package final class Updater {
         /// Digests that other pipelines need.
         package var keptElsewhere: () -> Set<SHA256Digest>
         package var report: (UpdateRecord) -> Void
+        /// The number that the next event will have; nil where there are no events.
+        package var reserveEvent: () -> EventReference?
         /// Publishes the agent's own alert.
-        package var alert: (UpdateAlert) -> UpdateState.RaisedAlert?
+        package var alert: (UpdateAlert) -> Void
         /// An error that nobody caused: the disk. For the log.
         package var complain: (String) -> Void
 
@@ -33,7 +35,8 @@ package final class Updater {
             spawn: @escaping (@escaping @Sendable () -> Void) -> Void,
             keptElsewhere: @escaping () -> Set<SHA256Digest> = { [] },
             report: @escaping (UpdateRecord) -> Void = { _ in },
-            alert: @escaping (UpdateAlert) -> UpdateState.RaisedAlert? = { _ in nil },
+            reserveEvent: @escaping () -> EventReference? = { nil },
+            alert: @escaping (UpdateAlert) -> Void = { _ in },
             complain: @escaping (String) -> Void = { _ in }
         ) {
             self.store = store
@@ -45,6 +48,7 @@ package final class Updater {
             self.spawn = spawn
             self.keptElsewhere = keptElsewhere
             self.report = report
+            self.reserveEvent = reserveEvent
             self.alert = alert
             self.complain = complain
         }
@@ -122,6 +126,11 @@ package final class Updater {
         }
         machine = UpdateMachine(
             state: state, policy: settings.policy, reference: settings.reference)
+        // The power was cut between the state and what the last event had to say.
+        for record in state.unrecorded
+        where !surroundings.audit.has(record, pipeline: settings.pipeline) {
+            perform(.record(record))
+        }
     }
 
     private static func highestRelease(

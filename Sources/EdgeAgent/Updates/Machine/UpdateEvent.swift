@@ -93,7 +93,7 @@ package struct UpdateRecord: Sendable, Equatable {
 /// A change of one of the agent's own alerts about updates.
 package enum UpdateAlert: Sendable {
     /// The record says which version, and why.
-    case raised(AgentAlertLabel, UpdateRecord)
+    case raised(UpdateState.RaisedAlert, UpdateRecord)
     /// `version` is the one that works now, where that is why.
     case cleared(UpdateState.RaisedAlert, ClearReason, ModelVersion?)
 }

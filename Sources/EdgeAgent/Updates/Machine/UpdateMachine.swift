@@ -50,6 +50,7 @@ package struct UpdateMachine: Sendable {
     ///   (an answer that comes after a command has changed the way) changes nothing.
     package mutating func handle(_ event: UpdateEvent, _ context: Context) -> [UpdateAction] {
         actions = []
+        state.unrecorded = []
         self.context = context
         switch event {
         case .started(let configured): start(configured)
@@ -134,8 +135,7 @@ package struct UpdateMachine: Sendable {
             state.candidate = candidate
             tallyBefore = candidate.tally
             phaseSeenAt = context.nowSeconds
-            let allowed = candidate.phase == .trial ? policy.trial.crashes : 1
-            guard candidate.crashes <= allowed, let version = candidate.version else {
+            guard candidate.crashes <= policy.trial.crashes, let version = candidate.version else {
                 return fail(
                     .crashLoop(phase: candidate.phase.rawValue, starts: candidate.crashes))
             }
@@ -300,11 +300,10 @@ package struct UpdateMachine: Sendable {
         _ kind: UpdateRecord.Kind, _ version: ModelVersion? = nil, actor: String = "agent",
         code: String? = nil, detail: String? = nil
     ) {
-        actions.append(
-            .record(
-                UpdateRecord(
-                    kind, version ?? state.candidate?.version, actor: actor, code: code,
-                    detail: detail)))
+        let record = UpdateRecord(
+            kind, version ?? state.candidate?.version, actor: actor, code: code, detail: detail)
+        state.unrecorded.append(record)
+        actions.append(.record(record))
     }
 
     mutating func raiseAlert(

@@ -105,6 +105,8 @@ package struct UpdateState: Sendable, Equatable {
     package var clockFloorNanoseconds: Int64 = 0
     /// Written at start and taken back at an end in good order: what is found set has crashed.
     package var isRunning = false
+    /// The records of the last event: a power cut may come before they are in the audit log, so the next start looks.
+    package var unrecorded: [UpdateRecord] = []
     /// Starts of the active model in a row that ended without a word and before they were healthy.
     package var crashes = 0
 

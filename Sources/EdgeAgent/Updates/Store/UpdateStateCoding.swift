@@ -53,6 +53,10 @@ enum UpdateStateCoding {
         json.boolean(state.isRunning)
         json.key("crashes")
         json.integer(state.crashes)
+        json.key("unrecorded")
+        json.beginArray()
+        for record in state.unrecorded { write(record, &json) }
+        json.endArray()
         json.endObject()
         _ = json.finish()
         return json.copyBytes()
@@ -68,6 +72,19 @@ enum UpdateStateCoding {
         case .configured: json.string("configured")
         case .stored(let version): write(version, &json)
         }
+    }
+
+    private static func write(_ record: UpdateRecord, _ json: inout JSONWriter) {
+        json.beginObject()
+        json.key("kind")
+        json.string(record.kind.rawValue)
+        json.key("version")
+        if let version = record.version { write(version, &json) } else { json.null() }
+        json.key("actor")
+        json.string(record.actor)
+        write("code", record.code, &json)
+        write("detail", record.detail, &json)
+        json.endObject()
     }
 
     private static func write(_ alert: UpdateState.RaisedAlert, _ json: inout JSONWriter) {
@@ -155,7 +172,23 @@ enum UpdateStateCoding {
             try root.required("clockFloorNanoseconds").integer(in: 0...Int.max))
         state.isRunning = try root.required("isRunning").bool()
         state.crashes = try root.required("crashes").integer(in: 0...1_000_000)
+        for node in try root.optional("unrecorded")?.elements() ?? [] {
+            state.unrecorded.append(try record(node))
+        }
         return state
+    }
+
+    private static func record(_ node: JSONNode) throws(JSONError) -> UpdateRecord {
+        let kind = try node.required("kind")
+        guard let value = UpdateRecord.Kind(rawValue: try kind.string()) else {
+            throw kind.invalid("be what can become of a version")
+        }
+        return UpdateRecord(
+            value, try node.optional("version").map(version),
+            actor: try text(node.required("actor"), 4096), code: try optionalText(node, "code"),
+            detail: try node.optional("detail").map { node throws(JSONError) in
+                try text(node, UpdateStateFile.maximumBytes)
+            })
     }
 
     private static func choice(_ node: JSONNode) throws(JSONError) -> ModelChoice {
