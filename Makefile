@@ -15,7 +15,7 @@ MALLOC_COUNTER := .build-tests/malloc_counter.so
 PROMTOOL := .build-tests/promtool
 UPDATE_SHIM := .build-tests/update_shim.so
 
-.PHONY: help demo test faults update-faults soak check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-swaps bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb bench-hostile-http
+.PHONY: help demo test test-systemd faults update-faults soak check-allocations measure-footprint fuzz test-sanitized lint format build show-binary bench bench-inference bench-pipeline bench-scale bench-swaps bench-skab install install-files deb clean packages-build packages-demo packages-test packages-deb packages-systemd bench-hostile-http
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -28,6 +28,10 @@ test: packages-test build $(TEST_PYTHON) $(MALLOC_COUNTER) $(UPDATE_SHIM) $(PROM
 	TEST_AGENT_BINARY="$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" EDGE_AGENT_PYTHON="$(CURDIR)/$(TEST_PYTHON)" \
 	  TEST_MALLOC_COUNTER="$(CURDIR)/$(MALLOC_COUNTER)" TEST_UPDATE_SHIM="$(CURDIR)/$(UPDATE_SHIM)" \
 	  TEST_PROMTOOL="$(CURDIR)/$(PROMTOOL)" $(SWIFT) test --disable-xctest $(TEST_FLAGS)
+
+test-systemd: packages-systemd deb ## The package and its service in a box with a real systemd; SUITE="--only watchdog"
+	@scripts/systemd/suite.py --package "$$(ls -t dist/edge-agent_*.deb | head -n 1)" \
+	  --agent "$$($(SWIFT) build $(RELEASE) --show-bin-path)/edge-agent" $(SUITE)
 
 faults: packages-demo build ## Kills, cuts and damages at random instants, nothing may be lost; LONG=1, FAULTS="--seed 7 --only power-cut --count 20"
 	@python3 scripts/faults/selftest.py
@@ -92,7 +96,7 @@ install-files:
 	install -D -m 0755 -s "$(BUILT)" "$(DESTDIR)$(PREFIX)/bin/edge-agent"
 	install -D -m 0644 -t "$(DESTDIR)$(UNITDIR)" systemd/edge-agent.service systemd/edge-agent@.service
 	install -D -m 0644 systemd/edge-agent.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/edge-agent.conf"
-	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/doc/edge-agent/examples" systemd/real-time.conf.example config/mosquitto.acl config/demo/description.json \
+	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/doc/edge-agent/examples" systemd/real-time.conf.example systemd/credentials.conf.example config/mosquitto.acl config/demo/description.json \
 	  config/prometheus/edge-agent.rules.yaml config/grafana/edge-agent.json
 	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/edge-agent/demo-bundle" config/demo/bundle/*
 	[ -e "$(DESTDIR)/etc/edge-agent/edge-agent.yaml" ] || install -D -m 0644 config/edge-agent.yaml "$(DESTDIR)/etc/edge-agent/edge-agent.yaml"
@@ -123,6 +127,9 @@ packages-test:
 
 packages-deb:
 	@scripts/install-packages deb
+
+packages-systemd:
+	@scripts/install-packages deb systemd
 
 $(MALLOC_COUNTER): Tests/alloc/malloc_counter.c
 	mkdir -p $(@D)

@@ -13,7 +13,7 @@ struct RunCommand: AsyncParsableCommand {
         let loaded = try options.load()
         let settings = loaded.configuration.agent
         let log = StderrLogHandler(
-            level: Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info,
+            level: settings.logLevel.loggerLevel,
             format: settings.logFormat == .json ? .json : .text,
             environment: ConfigurationOptions.environment)
         let logger = Logger(label: "edge-agent") { _ in log }

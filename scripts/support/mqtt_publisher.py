@@ -33,5 +33,12 @@ class Publisher:
         self.socket.sendall(b"".join(_packet(0x30, _string(topic) + text.encode()) for topic, text in messages))
 
     def close(self):
+        """Ends the connection, once the broker has read all that was published."""
         self.socket.sendall(b"\xe0\x00")
+        self.socket.settimeout(5)
+        try:
+            while self.socket.recv(64):
+                pass
+        except OSError:
+            pass  # a broker that is gone or hangs: whoever published to it finds out by what does not arrive
         self.socket.close()

@@ -15,6 +15,7 @@ package struct Agent: Sendable {
     private let problems = RecentProblems()
     private let handler: StderrLogHandler
     private let notifier: SystemdNotifier
+    private let environment: [String: String]
 
     /// - Parameters:
     ///   - log: where everything is said.
@@ -24,6 +25,7 @@ package struct Agent: Sendable {
         handler = log
         logger = ProblemLogHandler.wrap(Logger(label: "edge-agent") { _ in log }, problems)
         notifier = SystemdNotifier(environment: environment)
+        self.environment = environment
     }
 
     /// Runs until SIGTERM or SIGINT.
@@ -31,6 +33,10 @@ package struct Agent: Sendable {
     /// - Throws: `AgentError` when something cannot be started.
     package func run() async throws {
         let startedAt = WallClock.nanoseconds
+        // From the first moment on: untrapped, the signal ends the process.
+        let reloads = await UnixSignalsSequence(trapping: .sighup)
+        let readiness = Readiness()
+        notifier.send(.status("testing the models"))
         try prepareProcess()
         let wallClock = WallClock()
         let log = NoticeLog(logger: logger)
@@ -66,12 +72,13 @@ package struct Agent: Sendable {
             uplinkConnections: uplinkConnections,
             updates: plan.updates.map { _ in
                 UpdatePaths(stateDirectory: plan.configuration.agent.stateDirectory)
-            }, stateBytesWritten: { saver.bytesWritten })
+            }, stateBytesWritten: { hosts.reduce(0) { $0 &+ $1.state.bytesWritten } })
         let page = makePage(hosts, outbox: outbox, status: status, wallClock: wallClock)
         let monitor = Monitor(
             page: page, hosts: hosts, outbox: outbox, events: events, lane: try makeLane(outbox),
-            plan: plan, wallClock: wallClock, log: log, handler: handler, notifier: notifier,
-            logger: logger, locksMemory: plan.configuration.agent.lockMemory, view: view)
+            plan: plan, status: status, wallClock: wallClock, log: log, handler: handler,
+            notifier: notifier, readiness: readiness, logger: logger,
+            locksMemory: plan.configuration.agent.lockMemory, view: view)
         // The last one ends first: the monitor logs what the others say at their end.
         let updateService = try updates?.start(hosts) { pipeline, version in
             status.update { $0.show(version, of: pipeline) }
@@ -86,7 +93,12 @@ package struct Agent: Sendable {
             stateDirectory: plan.configuration.agent.stateDirectory, view: view, logger: logger)
         let services: [any Service] =
             [
-                monitor, OutboxHost(outbox: outbox, states: hosts.map(\.state), logger: logger),
+                monitor,
+                Reloader(
+                    signals: reloads, hosts: hosts, outbox: outbox, plan: plan,
+                    environment: environment, handler: handler, logger: logger,
+                    notifier: notifier, readiness: readiness),
+                OutboxHost(outbox: outbox, states: hosts.map(\.state), logger: logger),
                 PipelineHosts(hosts: hosts, saver: saver, notifier: notifier),
             ] + (updateService.map { [$0] } ?? []) + (http.map { [$0] } ?? [])
             + (socket.map { [$0] } ?? [])
@@ -195,18 +207,9 @@ package struct Agent: Sendable {
     private func makeOutbox(
         status: StatusBox, onEvent: @escaping @Sendable (OutboxEvent) -> Void
     ) throws(AgentError) -> OutboxService {
-        let settings = plan.configuration.outbox
-        let configuration = OutboxConfiguration(
-            path: settings.path, maximumBytes: settings.maximumBytes,
-            maximumAgeSeconds: UInt32(clamping: settings.maximumAge.components.seconds),
-            maximumMemoryBytes: settings.maximumMemoryBytes,
-            commitDelayNanoseconds: UInt64(clamping: settings.commitDelay.wholeNanoseconds),
-            window: settings.window, drainRecordsPerSecond: settings.drainRate,
-            maximumQuarantined: settings.maximumQuarantined,
-            writeBudgetBytes: settings.writeBudgetBytes)
         do throws(OutboxError) {
             return try OutboxService(
-                configuration: configuration,
+                configuration: plan.configuration.outbox.outboxConfiguration,
                 uplink: { boot in
                     status.update { $0.boot = boot.number }
                     var endpoint = plan.uplink

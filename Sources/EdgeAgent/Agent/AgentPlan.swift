@@ -19,6 +19,8 @@ package struct AgentPlan: Sendable {
     }
 
     let configuration: Configuration
+    /// The main file that it was read from.
+    let path: String
     let agent: String
     let uplink: MQTTEndpoint
     let statusTopic: String
@@ -43,6 +45,7 @@ package struct AgentPlan: Sendable {
     package init(_ loaded: LoadedConfiguration) throws(AgentError) {
         let configuration = loaded.configuration
         self.configuration = configuration
+        path = loaded.files.first ?? ""
         let agent = configuration.agent.id
         self.agent = agent
         let secrets: (passwords: [String: [UInt8]], warnings: [ConfigurationDiagnostic])

@@ -16,18 +16,20 @@ struct Monitor: Service {
     /// For what is said about the agent itself.
     let lane: OutboxLane
     let plan: AgentPlan
+    let status: StatusBox
     let wallClock: WallClock
     let log: NoticeLog
     /// Where the log ends up, to say what was left out of it.
     let handler: StderrLogHandler
     let notifier: SystemdNotifier
+    let readiness: Readiness
     let logger: Logger
     let locksMemory: Bool
     /// Is told that the threads turn, and which alarms are raised.
     let view: AgentView
 
     func run() async throws {
-        var isReady = false
+        var said = ""
         var ticks = 0
         var lastWatchdog: UInt64 = 0
         var reporter = OutboxReporter(
@@ -43,16 +45,13 @@ struct Monitor: Service {
                 writeNotices(&dropped)
                 reporter.report(now: MonotonicClock.nanoseconds)
                 handler.writeSummaries()
+                if !readiness.isReady { announceReadiness(ticks) }
                 if ticks % 5 == 0 {
                     wallClock.refresh()
+                    sayStatus(&said)
                     page?.tick(nowNanoseconds: MonotonicClock.nanoseconds)
                 }
                 ticks += 1
-                if !isReady {
-                    isReady = announceReadiness(ticks)
-                    // Locked memory stays as it is.
-                    if isReady, !locksMemory { els_release_startup_pages() }
-                }
                 view.look(now: MonotonicClock.nanoseconds)
                 feedWatchdog(&lastWatchdog)
                 do {
@@ -95,22 +94,36 @@ struct Monitor: Service {
     }
 
     /// Ready means: every model is loaded, every subscription granted, and live alerts have their way.
-    private func announceReadiness(_ ticks: Int) -> Bool {
-        let waiting = hosts.filter { !$0.isReady }
-        guard waiting.isEmpty else {
-            if ticks % 25 == 0 {
-                // The broker may come later than the box: keep systemd from giving up.
-                notifier.send(
-                    .extendTimeout(microseconds: 30_000_000),
-                    .status(
-                        "waiting for the broker: \(waiting.map(\.name).joined(separator: ", "))"))
-            }
-            return false
+    private func announceReadiness(_ ticks: Int) {
+        guard hosts.allSatisfy(\.isReady) else {
+            // The broker may come later than the box: keep systemd from giving up.
+            if ticks % 25 == 0 { notifier.send(.extendTimeout(microseconds: 30_000_000)) }
+            return
         }
-        let names = hosts.map { "\($0.name) (\($0.status.bundle) \($0.status.version))" }
-        notifier.send(.ready, .status("running \(names.joined(separator: ", "))"))
+        readiness.announce()
+        notifier.send(.ready)
+        let names = status.value.pipelines.map { "\($0.name) (\($0.bundle) \($0.version))" }
         logger.notice("ready", metadata: ["pipelines": "\(names.joined(separator: ", "))"])
-        return true
+        // Locked memory stays as it is.
+        if !locksMemory { els_release_startup_pages() }
+    }
+
+    /// Tells systemd what has changed in the status line.
+    private func sayStatus(_ said: inout String) {
+        let versions = status.value.pipelines
+        let pipelines = zip(hosts, plan.pipelines).map { host, planned in
+            let version = versions.first { $0.name == host.name } ?? host.status
+            let broker = plan.configuration.sensorBroker(of: planned.configuration)
+            return ServiceStatus.Pipeline(
+                name: host.name, model: "\(version.bundle) \(version.version)",
+                isReady: host.isReady,
+                broker: "\(broker?.name ?? "") (\(planned.sensors.host):\(planned.sensors.port))",
+                assets: host.metrics[.assets], alarms: host.metrics[.alarmsRaised])
+        }
+        let line = ServiceStatus(pipelines: pipelines, outbox: outbox.metrics).line
+        guard line != said else { return }
+        said = line
+        notifier.send(.status(line))
     }
 
     /// The watchdog is fed by the hot threads' progress: one that hangs lets it fire.

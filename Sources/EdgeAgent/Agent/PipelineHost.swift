@@ -18,6 +18,10 @@ final class PipelineHost: Sendable {
     /// The way of new models to the pipeline.
     let updated: UpdatedPipeline
     let modelView: PipelineModel.View
+    /// The way of a reload's changes to the pipeline.
+    let changes: PipelineExchange<PipelineChange>
+    /// Makes the pipeline's thread turn.
+    let wake: @Sendable () -> Void
     /// nil: nobody can look.
     let history: AssetHistory?
     let publishesLive: Bool
@@ -49,6 +53,9 @@ final class PipelineHost: Sendable {
         } catch {
             throw .outbox(error)
         }
+        changes = control.changes
+        let wake: @Sendable () -> Void = { lane.wakeProducer() }
+        self.wake = wake
         do throws(PipelineError) {
             let activated = try ModelActivation.activate(
                 plan.bundle, alarmRule: plan.alarmRule, engines: plan.engines,
@@ -67,7 +74,7 @@ final class PipelineHost: Sendable {
             settings.budgetAlert = budgetAlert
             modelView = activated.model.view
             updated = UpdatedPipeline(
-                settings: settings, control: control, wake: { lane.wakeProducer() })
+                settings: settings, control: control, wake: wake)
             let pipeline = try Pipeline(
                 settings: settings, model: activated.model, lane: lane, wallClock: wallClock,
                 control: control)

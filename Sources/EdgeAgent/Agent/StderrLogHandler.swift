@@ -20,15 +20,23 @@ public struct StderrLogHandler: LogHandler {
         case json
     }
 
-    public var logLevel: Logger.Level
+    /// Of this copy; without one of its own that of all copies.
+    public var logLevel: Logger.Level {
+        get { ownLevel ?? shared.level.withLock { $0 } }
+        set { ownLevel = newValue }
+    }
+    private var ownLevel: Logger.Level?
     public var metadata: Logger.Metadata = [:]
     let format: Format
     let isJournal: Bool
     /// What copies of this handler have in common.
-    private let shared = Shared()
+    private let shared: Shared
 
     private final class Shared: Sendable {
         let limiter = Mutex(LogLimiter())
+        let level: Mutex<Logger.Level>
+
+        init(_ level: Logger.Level) { self.level = Mutex(level) }
     }
 
     /// - Parameter environment: the process's, for `JOURNAL_STREAM`.
@@ -37,10 +45,13 @@ public struct StderrLogHandler: LogHandler {
     }
 
     init(level: Logger.Level, format: Format, isJournal: Bool) {
-        logLevel = level
+        shared = Shared(level)
         self.format = format
         self.isJournal = isJournal
     }
+
+    /// Changes the level of all copies that have none of their own.
+    package func setLevel(_ level: Logger.Level) { shared.level.withLock { $0 = level } }
 
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }

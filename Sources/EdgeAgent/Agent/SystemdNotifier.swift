@@ -10,6 +10,9 @@ package struct SystemdNotifier: Sendable {
     /// What can be said. `rawValue` is the datagram's text.
     package enum Message {
         case ready
+        /// The configuration is being read again, until `.ready`; what `Type=notify-reload` of systemd 253 wants.
+        /// - Parameter now: of the monotonic clock, in nanoseconds.
+        case reloading(now: UInt64)
         case stopping
         case status(String)
         case watchdog
@@ -19,6 +22,7 @@ package struct SystemdNotifier: Sendable {
         var text: String {
             switch self {
             case .ready: "READY=1"
+            case .reloading(let now): "RELOADING=1\nMONOTONIC_USEC=\(now / 1000)"
             case .stopping: "STOPPING=1"
             case .status(let line): "STATUS=\(line)"
             case .watchdog: "WATCHDOG=1"

@@ -7,7 +7,7 @@ struct EnvironmentOverrides {
     /// Variables that are read elsewhere and are no settings.
     static let reserved: Set<String> = [
         "EDGE_AGENT_ISA", "EDGE_AGENT_WARNINGS", "EDGE_AGENT_SHARED", "EDGE_AGENT_PYTHON",
-        "EDGE_AGENT_BENCH", "EDGE_AGENT_CONFIG",
+        "EDGE_AGENT_BENCH", "EDGE_AGENT_CONFIG", "EDGE_AGENT_BOOT_ID",
     ]
 
     private let environment: [String: String]

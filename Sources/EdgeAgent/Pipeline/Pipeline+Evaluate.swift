@@ -122,7 +122,7 @@ extension Pipeline {
     }
 
     private var isPredictionDue: Bool {
-        switch settings.predictions {
+        switch predictions {
         case .off: false
         case .everyNth(let count): evaluations % UInt64(max(count, 1)) == 0
         }

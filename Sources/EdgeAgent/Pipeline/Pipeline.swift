@@ -52,6 +52,7 @@ package final class Pipeline {
     var history: AssetHistory?
 
     // MARK: Publishing
+    var predictions: PipelineSettings.Predictions
     var events: PipelineEventWriter
     var agentEvents: AgentEventWriter
     let topicBuffer: UnsafeMutableRawBufferPointer
@@ -101,6 +102,7 @@ package final class Pipeline {
         self.lane = lane
         self.wallClock = wallClock
         self.control = control
+        predictions = settings.predictions
         metrics = PipelineMetrics()
         notices = NoticeBox()
         do {
@@ -221,6 +223,7 @@ package final class Pipeline {
         turnWallNanoseconds = WallClock.nanoseconds
         if !poll.readiness(at: wakeIndex).isEmpty { lane.drainWake() }
         takeModels(now: now)
+        takeChanges(now: now)
 
         alertSession?.service(poll, nowNanoseconds: now)
         if mayRead {

@@ -7,7 +7,9 @@ internal import Synchronization
 package final class PipelineControl: Sendable {
     private let stopRequested = Atomic<Bool>(false)
     /// The way of new models to the thread.
-    package let models = ModelExchange()
+    package let models = PipelineExchange<ModelDelivery>()
+    /// The way of a reload's changes to the thread.
+    package let changes = PipelineExchange<PipelineChange>()
 
     /// How much longer each invocation of the model takes; for tests, which need a model that becomes slow.
     /// - Units: nanoseconds.

@@ -42,7 +42,8 @@ package final class PipelineModel {
 
     package let channels: [ChannelDescription]
     package let window: WindowDescription
-    package let alarmRule: AlarmRule
+    /// Changed by its pipeline alone, when the configuration has another.
+    package internal(set) var alarmRule: AlarmRule
     package let fallback: FallbackRule?
     package let eventModel: EventModel
     /// What it did since it decides.

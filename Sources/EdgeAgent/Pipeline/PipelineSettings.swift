@@ -1,7 +1,7 @@
 internal import InferenceRuntime
 package import SensorIO
 
-/// What a pipeline is told before it starts; nothing of it changes while it runs.
+/// What a pipeline is told before it starts; a reload may change which predictions it publishes, nothing else.
 package struct PipelineSettings: Sendable {
     /// Which scores are published beside alerts.
     package enum Predictions: Sendable, Equatable {

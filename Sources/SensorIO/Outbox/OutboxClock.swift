@@ -41,19 +41,40 @@ package struct OutboxClockReading: Sendable, Equatable {
             &+ Int64(time.tv_nsec)
     }
 
+    /// The unit's `%b`, for a service that cannot see `/proc/sys` (`ProcSubset=pid`).
+    package static let bootVariable = "EDGE_AGENT_BOOT_ID"
+
     /// A hash of the kernel's boot identifier.
     private static let currentKernelBoot: Int64 = {
+        if let boot = bootFile() { return boot }
+        // Read once, and nothing of this process sets variables.
+        guard let text = unsafe getenv(bootVariable) else { return 0 }
+        return unsafe identity(of: UnsafeRawBufferPointer(start: text, count: strlen(text)))
+    }()
+
+    private static func bootFile() -> Int64? {
         let file = unsafe open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return 0 }
+        guard file >= 0 else { return nil }
         defer { close(file) }
         return unsafe withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { buffer in
             // Proof: reads at most the buffer's size, hashes what was read.
             let count = unsafe read(file, buffer.baseAddress, buffer.count)
-            guard count > 0 else { return 0 }
-            let hash = unsafe OutboxHash.hash(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            return Int64(bitPattern: hash | 1)
+            guard count > 0 else { return nil }
+            return unsafe identity(of: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         }
-    }()
+    }
+
+    /// A hash of an identifier's hexadecimal digits: the kernel writes dashes between them, systemd does not.
+    ///
+    /// - Returns: 0 if these are not 32 digits.
+    static func identity(of text: UnsafeRawBufferPointer) -> Int64 {
+        let digits = unsafe text.filter { byte in
+            (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
+        }
+        guard digits.count == 32 else { return 0 }
+        let hash = unsafe digits.withUnsafeBytes { unsafe OutboxHash.hash($0) }
+        return Int64(bitPattern: hash | 1)
+    }
 }
 
 /// What a start of the agent leaves behind for the clock of the next.
@@ -81,6 +102,11 @@ struct OutboxClock: Sendable, Equatable {
         var elapsed = max(0, last.elapsedNanoseconds)
         if last.reading.kernelBoot == now.kernelBoot, now.kernelBoot != 0 {
             elapsed &+= max(0, now.uptimeNanoseconds &- last.reading.uptimeNanoseconds)
+        } else if last.reading.kernelBoot == 0 || now.kernelBoot == 0,
+            now.uptimeNanoseconds >= last.reading.uptimeNanoseconds
+        {
+            // Nobody knows whether it is the same one: so much has passed at least, and nothing expires too soon.
+            elapsed &+= now.uptimeNanoseconds &- last.reading.uptimeNanoseconds
         } else {
             elapsed &+= max(0, now.uptimeNanoseconds)
             unsettled = last

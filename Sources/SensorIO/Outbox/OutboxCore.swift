@@ -91,7 +91,7 @@ struct OutboxCore {
         var messageIdentifier: Int32
     }
 
-    let limits: Limits
+    var limits: Limits
     var boot: UInt64
     var nextCounter: Int64 = 1
     var isConnected = false

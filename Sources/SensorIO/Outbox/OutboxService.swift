@@ -108,6 +108,12 @@ package final class OutboxService: Sendable {
         shared.doorbell.ringAlways()
     }
 
+    /// Changes the limits of the running outbox; its path and window stay as they are.
+    package func setConfiguration(_ configuration: OutboxConfiguration) {
+        shared.state.withLock { $0.configuration = configuration }
+        shared.doorbell.ringAlways()
+    }
+
     /// Ends the outbox: takes what is in the lanes, waits for PUBACKs until the deadline, commits the rest,
     /// publishes the offline status, disconnects in order (so the will stays unsent), joins the thread.
     ///
@@ -136,6 +142,7 @@ final class OutboxShared: Sendable {
         var newLanes: [OutboxLane] = []
         var birth: OutboxStatusMessage?
         var isBirthNew = false
+        var configuration: OutboxConfiguration?
         var stopDeadline: UInt64?
         var isStarted = false
         var thread: pthread_t?

@@ -12,9 +12,9 @@ final class OutboxStore {
     let path: String
     let connection: SQLiteConnection
     let mark: OutboxLogMark
-    private let maximumBytes: Int
+    var maximumBytes: Int
     let maximumLogBytes: Int
-    private let maximumQuarantined: Int
+    var maximumQuarantined: Int
     let pageBytes: Int
     /// What was written before the last transactions, for ``logBytes``.
     var pagesAtCheckpoint = 0

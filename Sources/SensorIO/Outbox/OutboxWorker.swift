@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 /// - Thread: its own, from ``run()`` on.
 final class OutboxWorker {
-    let configuration: OutboxConfiguration
+    var configuration: OutboxConfiguration
     let session: MQTTSession
     let shared: OutboxShared
     let onEvent: (OutboxEvent) -> Void
@@ -132,6 +132,7 @@ final class OutboxWorker {
             _ = core.addLane()
         }
         if isBirthNew { publishBirth() }
+        takeConfiguration()
         if stopDeadline == nil, let deadline {
             stopDeadline = deadline
             core.drainsBacklog = false
@@ -383,18 +384,5 @@ final class OutboxWorker {
             return
         }
         scan()
-    }
-}
-
-extension OutboxCore.Limits {
-    init(_ configuration: OutboxConfiguration) {
-        window = configuration.window
-        commitDelay = configuration.commitDelayNanoseconds
-        maximumAttempts = configuration.maximumAttempts
-        retry = configuration.retryNanoseconds
-        maximumMemoryBytes = configuration.maximumMemoryBytes
-        maximumAge = Int64(configuration.maximumAgeSeconds) * 1_000_000_000
-        drainRecordsPerSecond = configuration.drainRecordsPerSecond
-        diskRetry = configuration.diskRetryNanoseconds
     }
 }

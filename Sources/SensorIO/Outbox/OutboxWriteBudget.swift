@@ -4,7 +4,7 @@
 struct OutboxWriteBudget {
     static let dayNanoseconds: UInt64 = 86_400_000_000_000
 
-    let budgetBytes: Int?
+    var budgetBytes: Int?
     private var dayStart: UInt64?
     private var bytesAtStart: UInt64 = 0
     private var isExceeded = false

@@ -1,12 +1,16 @@
-/// One key of a section: its documentation, and how its value gets into the struct.
+/// One key of a section: its documentation, how its value gets into the struct, and how it is told again.
 struct Key<Root: Sendable>: Sendable {
     typealias Read =
         @Sendable (YAMLNode, _ path: String, inout Root, inout ConfigurationReader) -> Void
     /// Where a value goes; literals such as `\\.host` are sendable by themselves.
     typealias Place<Value> = any (WritableKeyPath<Root, Value> & Sendable)
 
+    /// Notes what a section has under the key.
+    typealias Note = @Sendable (Root, ConfigurationValues.Path, inout ConfigurationValues) -> Void
+
     let description: KeyDescription
     let read: Read
+    let note: Note
 }
 
 extension Key where Root: ConfigurationSection {
@@ -23,6 +27,9 @@ extension Key where Root: ConfigurationSection {
                 isDefaultLiteral: defaultText == nil),
             read: { node, keyPath, root, reader in
                 if let value = reader.scalar(node, keyPath, kind) { root[keyPath: path] = value }
+            },
+            note: { root, place, values in
+                values.note(kind.format(root[keyPath: path]), at: place)
             })
     }
 
@@ -38,6 +45,9 @@ extension Key where Root: ConfigurationSection {
                 isRequired: isRequired, defaultText: defaultText),
             read: { node, keyPath, root, reader in
                 if let value = reader.scalar(node, keyPath, kind) { root[keyPath: path] = value }
+            },
+            note: { root, place, values in
+                if let value = root[keyPath: path] { values.note(kind.format(value), at: place) }
             })
     }
 
@@ -64,6 +74,10 @@ extension Key where Root: ConfigurationSection {
                 root[keyPath: path] = elements.enumerated().compactMap { index, element in
                     reader.scalar(element, "\(keyPath)[\(index)]", kind)
                 }
+            },
+            note: { root, place, values in
+                let texts = root[keyPath: path].map(kind.format)
+                if !texts.isEmpty { values.note(texts.joined(separator: ", "), at: place) }
             })
     }
 
@@ -83,6 +97,11 @@ extension Key where Root: ConfigurationSection {
                         NamedValue(name: pair.key, value: $0)
                     }
                 }
+            },
+            note: { root, place, values in
+                for entry in root[keyPath: path] {
+                    values.note(kind.format(entry.value), at: place.entry(entry.name))
+                }
             })
     }
 
@@ -100,6 +119,9 @@ extension Key where Root: ConfigurationSection {
                 var section = Section()
                 Section.keys.read(node, at: keyPath, into: &section, &reader)
                 root[keyPath: path] = section
+            },
+            note: { root, place, values in
+                Section.keys.note(root[keyPath: path], at: place, &values)
             })
     }
 
@@ -116,6 +138,11 @@ extension Key where Root: ConfigurationSection {
                 var section = Section()
                 Section.keys.read(node, at: keyPath, into: &section, &reader)
                 root[keyPath: path] = section
+            },
+            note: { root, place, values in
+                guard let section = root[keyPath: path] else { return }
+                values.noteSection(at: place)
+                Section.keys.note(section, at: place, &values)
             })
     }
 
@@ -144,6 +171,13 @@ extension Key where Root: ConfigurationSection {
                     Section.keys.read(
                         element, at: "\(keyPath)[\(index)]", into: &section, &reader)
                     return section
+                }
+            },
+            note: { root, place, values in
+                for section in root[keyPath: path] {
+                    let place = place.element(Section.keys.text(of: key, in: section))
+                    values.noteSection(at: place)
+                    Section.keys.note(section, at: place, &values)
                 }
             })
     }
@@ -176,6 +210,13 @@ extension Key where Root: ConfigurationSection {
                     Section.keys.read(
                         pair.value, at: "\(keyPath).\(pair.key)", into: &section, &reader)
                     return section
+                }
+            },
+            note: { root, place, values in
+                for section in root[keyPath: path] {
+                    let place = place.entry(section.name)
+                    values.noteSection(at: place)
+                    Section.keys.note(section, at: place, &values)
                 }
             })
     }

@@ -3,7 +3,7 @@
 /// - Thread: the one that updates run on.
 package struct UpdatedPipeline: Sendable {
     package let settings: PipelineSettings
-    private let models: ModelExchange
+    private let models: PipelineExchange<ModelDelivery>
     private let wake: @Sendable () -> Void
 
     /// - Parameter wake: makes the pipeline's thread turn.
