@@ -1,4 +1,3 @@
-internal import CLinuxShims
 internal import Glibc
 package import SensorIO
 internal import Synchronization
@@ -386,17 +385,5 @@ package final class Pipeline {
         alertSession?.stop(timeoutNanoseconds: 200_000_000)
         sensors.stop(timeoutNanoseconds: 200_000_000)
         saveFinally()
-    }
-
-    private func applyScheduling() {
-        unsafe els_set_thread_name("pipe-\(settings.name)")
-        if let processor = settings.scheduling.processor {
-            let code = els_set_thread_affinity(Int32(clamping: processor))
-            if code != 0 { notices.post(.scheduling(operation: "pin", errorNumber: code)) }
-        }
-        if let priority = settings.scheduling.fifoPriority {
-            let code = els_set_thread_fifo(Int32(clamping: priority))
-            if code != 0 { notices.post(.scheduling(operation: "fifo", errorNumber: code)) }
-        }
     }
 }

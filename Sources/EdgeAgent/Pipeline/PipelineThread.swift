@@ -1,3 +1,4 @@
+internal import CLinuxShims
 internal import Glibc
 package import SensorIO
 
@@ -51,6 +52,21 @@ package struct PipelineThread: ~Copyable {
         requestStop()
         pthread_join(thread, nil)
         self.thread = nil
+    }
+}
+
+extension Pipeline {
+    /// Gives the thread its name, and the processor and priority that are configured.
+    func applyScheduling() {
+        unsafe els_set_thread_name("pipe-\(settings.name)")
+        if let processor = settings.scheduling.processor {
+            let code = els_set_thread_affinity(Int32(clamping: processor))
+            if code != 0 { notices.post(.scheduling(operation: "pin", errorNumber: code)) }
+        }
+        if let priority = settings.scheduling.fifoPriority {
+            let code = els_set_thread_fifo(Int32(clamping: priority))
+            if code != 0 { notices.post(.scheduling(operation: "fifo", errorNumber: code)) }
+        }
     }
 }
 

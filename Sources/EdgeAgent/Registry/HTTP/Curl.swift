@@ -94,9 +94,6 @@ final class CurlHandle {
         unsafe errorText[0] = 0
         let transfer = CurlTransfer(request.url, receiver, control)
         try configure(request, settings, presentsCertificate: presentsCertificate)
-        if let rate = control.limits.bytesPerSecond {
-            try set(CURLOPT_MAX_RECV_SPEED_LARGE, offset: Int(clamping: max(1, rate)))
-        }
         var list: UnsafeMutablePointer<curl_slist>?
         defer { unsafe ccurl_free_list(list) }
         // No "100-continue": some registries do not answer it, and bodies are small.
@@ -178,10 +175,6 @@ final class CurlHandle {
 
     private func set(_ option: CURLoption, _ value: Int) throws(RegistryError) {
         try check(unsafe ccurl_set_long(handle, option, value))
-    }
-
-    private func set(_ option: CURLoption, offset: Int) throws(RegistryError) {
-        try check(unsafe ccurl_set_offset(handle, option, offset))
     }
 
     private func set(_ option: CURLoption, text: String?) throws(RegistryError) {

@@ -1,3 +1,6 @@
+internal import Glibc
+internal import SensorIO
+
 /// What libcurl's callbacks know of one transfer.
 final class CurlTransfer {
     private static let maximumHeadBytes = 64 << 10
@@ -15,6 +18,8 @@ final class CurlTransfer {
     private var failure: RegistryError?
     /// The body of an answer that is no success was left where it was.
     private var isCut = false
+    private var bodyBytes: UInt64 = 0
+    private var bodyBeganAt: UInt64?
 
     init(_ url: HTTPURL, _ receiver: any HTTPReceiver, _ control: DownloadControl) {
         self.url = url
@@ -58,6 +63,7 @@ final class CurlTransfer {
         do throws(RegistryError) {
             try beginOnce()
             try unsafe receiver.receive(bytes)
+            try keepToBandwidth(bytes.count)
             return true
         } catch {
             failure = error
@@ -79,6 +85,23 @@ final class CurlTransfer {
         if head.isSuccess { try beginOnce() }
         return HTTPAnswer(
             head: head, url: url, errorText: String(decoding: errorBytes, as: UTF8.self))
+    }
+
+    /// Waits until as many bytes as there are may have come; the server is slowed down by a window that fills.
+    ///
+    /// libcurl's own limit (7.88) lets the first hundreds of kilobytes through as they come.
+    private func keepToBandwidth(_ count: Int) throws(RegistryError) {
+        guard let rate = control.limits.bytesPerSecond else { return }
+        let began = bodyBeganAt ?? MonotonicClock.nanoseconds
+        bodyBeganAt = began
+        bodyBytes &+= UInt64(count)
+        let due = began &+ UInt64(Double(bodyBytes) / Double(max(rate, 1)) * 1e9)
+        while true {
+            let now = MonotonicClock.nanoseconds
+            guard now < due else { return }
+            try control.checkCancelled()
+            usleep(UInt32(min((due &- now) / 1000 + 1, 50_000)))
+        }
     }
 
     private func beginOnce() throws(RegistryError) {
