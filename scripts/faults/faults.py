@@ -245,7 +245,7 @@ class Run:
         end = self.started + self.options.seconds
         plan = self.plan()
         if self.options.soak:
-            plan = self.random.choices(SOAK, k=1 + int(self.options.seconds // self.options.interval))
+            plan = self.random.choices(self.options.only or SOAK, k=1 + int(self.options.seconds // self.options.interval))
         for index, name in enumerate(plan):
             if time.monotonic() > end or len(self.audit.failures) > 10:
                 self.note(f"ended before its time: {len(plan) - index} faults left")
