@@ -2,6 +2,7 @@
 #include "startup_pages.h"
 
 #include <link.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -19,9 +20,13 @@ static int release(struct dl_phdr_info *object, size_t size, void *context) {
         madvise((void *)start, end - start, MADV_RANDOM);
         madvise((void *)start, end - start, MADV_DONTNEED);
     }
-    return 1;  // The first object is the executable.
+    return 0;  // On to the libraries.
 }
 
 void els_release_startup_pages(void) {
     dl_iterate_phdr(release, NULL);
+}
+
+void els_release_free_memory(void) {
+    malloc_trim(0);
 }

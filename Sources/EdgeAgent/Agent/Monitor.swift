@@ -25,12 +25,16 @@ struct Monitor: Service {
     let readiness: Readiness
     let logger: Logger
     let locksMemory: Bool
+    /// So many looks after readiness what only the start needed is given back: at once, and after 20 seconds.
+    private static let releasesAt = [1, 100]
+
     /// Is told that the threads turn, and which alarms are raised.
     let view: AgentView
 
     func run() async throws {
         var said = ""
         var ticks = 0
+        var readyTicks = 0
         var lastWatchdog: UInt64 = 0
         var reporter = OutboxReporter(
             box: events, log: log, lane: lane, wallClock: wallClock, agent: plan.agent,
@@ -45,7 +49,11 @@ struct Monitor: Service {
                 writeNotices(&dropped)
                 reporter.report(now: MonotonicClock.nanoseconds)
                 handler.writeSummaries()
-                if !readiness.isReady { announceReadiness(ticks) }
+                if readiness.isReady { readyTicks += 1 } else { announceReadiness(ticks) }
+                // Once the page's server and the first windows have been there, too. Locked memory stays as it is.
+                if !locksMemory, Self.releasesAt.contains(readyTicks) {
+                    els_release_startup_pages()
+                }
                 if ticks % 5 == 0 {
                     wallClock.refresh()
                     sayStatus(&said)
@@ -104,8 +112,6 @@ struct Monitor: Service {
         notifier.send(.ready)
         let names = status.value.pipelines.map { "\($0.name) (\($0.bundle) \($0.version))" }
         logger.notice("ready", metadata: ["pipelines": "\(names.joined(separator: ", "))"])
-        // Locked memory stays as it is.
-        if !locksMemory { els_release_startup_pages() }
     }
 
     /// Tells systemd what has changed in the status line.

@@ -1,3 +1,4 @@
+internal import CLinuxShims
 internal import InferenceRuntime
 internal import SensorIO
 
@@ -168,7 +169,12 @@ extension Updater {
     func collectModels() {
         guard let pipeline else { return }
         // Dropped here, on this thread: what nobody else holds is freed.
-        if let back = pipeline.collect(), underwayKeepsOld { kept = back.model }
+        var hasFreed = false
+        if let back = pipeline.collect() {
+            if underwayKeepsOld { kept = back.model } else { hasFreed = true }
+        }
+        // Fifty exchanges would leave as many holes that the next models do not fit.
+        if hasFreed { els_release_free_memory() }
         if let next = outgoing.first, pipeline.deliver(next.delivery) {
             underwayKeepsOld = next.keepsOld
             outgoing.removeFirst()
