@@ -59,6 +59,9 @@ extension OutboxCore {
         }
     }
 
+    /// Whether the next PUBACK may be what kept bytes wait for that are to be written at once.
+    var mayKeepSoon: Bool { kept.dueAt == 0 && isKeptAhead }
+
     /// All kept bytes are on the disk.
     mutating func keptCommitted() {
         kept.changes.removeAll(keepingCapacity: true)

@@ -157,8 +157,9 @@ final class OutboxWorker {
         if mustTurnAgain { deadline = 0 }
         let patience = configuration.commitDelayNanoseconds
         let isTimed = deadline.map { $0 <= now &+ patience } ?? false
-        // Alarms' states wait for the PUBACKs of their events: these are worth being woken for.
-        shared.doorbell.announce(isTimed && !core.isKeptAhead ? .timed : .endless)
+        // Readings are held back until alarms' states are written, and these wait for their events' PUBACKs: which are
+        // worth being woken for.
+        shared.doorbell.announce(isTimed && !core.mayKeepSoon ? .timed : .endless)
         if lanes.contains(where: { !$0.ring.isEmpty }) { deadline = 0 }
         poll.removeAll()
         let doorbell = poll.add(shared.doorbell.event.fileDescriptor, .readable)
