@@ -231,17 +231,19 @@ def damage(path, how, random):
         length = random.randrange(size)
         os.truncate(path, length)
         return f"{path.name} truncated from {size} to {length} bytes"
-    count = random.choice((1, 1, 8))
+    flips = [(random.randrange(size), random.randrange(8)) for _ in range(random.choice((1, 1, 8)))]
     with open(path, "r+b") as file:
-        for _ in range(count):
-            offset = random.randrange(size)
+        for offset, bit in flips:
             file.seek(offset)
             byte = file.read(1)[0]
             file.seek(offset)
-            file.write(bytes([byte ^ 1 << random.randrange(8)]))
-    return f"{path.name}: {count} bits flipped"
+            file.write(bytes([byte ^ 1 << bit]))
+    return f"{path.name} of {size} bytes, flipped: " + ", ".join(f"bit {bit} of byte {offset}" for offset, bit in flips)
 
 
 def keep(source, target):
-    """A copy of what stands in a directory, for later inspection."""
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns("filler"), dirs_exist_ok=True)
+    """A copy of the files that stand in a directory, for later inspection."""
+    def others(directory, names):
+        return [name for name in names if name == "filler" or not (pathlib.Path(directory) / name).is_file()]
+
+    shutil.copytree(source, target, ignore=others, dirs_exist_ok=True)

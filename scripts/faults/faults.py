@@ -59,6 +59,7 @@ class Run:
         self.counts = collections.Counter()
         self.skipped = {}
         self.started = time.monotonic()
+        self.damages = 0
         self.samples = []  # (seconds, kilobytes, descriptors) of the agent
         self.backlog = options.backlog
         self.refused_asset = "refused"

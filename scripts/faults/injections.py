@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
 import time
 
@@ -216,9 +217,12 @@ async def damaged(run, how):
     run.uplink.proxy.cut()
     await asyncio.sleep(run.random.uniform(0.3, 1.0))
     await run.agent.stop(signal.SIGKILL)
-    lost_before = len(run.audit.lost()[2])
+    lost_before = set(run.audit.lost()[2])
     exposed = run.audit.expose()
     path = run.volume.path / ("outbox.sqlite" + run.random.choice(("", "-wal", "-wal")))
+    run.damages += 1
+    before_damage = run.directory / f"damage-{run.damages}"
+    disk.keep(run.volume.path, before_damage)
     description = disk.damage(path, how, run.random)
     if run.power:
         run.power.rebase()
@@ -226,7 +230,9 @@ async def damaged(run, how):
     run.agent.start()
     run.uplink.proxy.heal()
     await run.catch_up()
-    gone = len(run.audit.lost()[2]) - lost_before
+
+    def gone():
+        return sorted(set(run.audit.lost()[2]) - lost_before)
 
     def is_reported():
         with open(run.agent.log_path, "rb") as log:
@@ -235,14 +241,17 @@ async def damaged(run, how):
 
     # The agent looks for what there is to log a few times a second.
     until = time.monotonic() + 2
-    while gone > 0 and not is_reported() and time.monotonic() < until:
+    while gone() and not is_reported() and time.monotonic() < until:
         await asyncio.sleep(0.05)
-    reported = is_reported()
-    run.note(f"{description}: {gone} of {exposed} records gone, {'reported' if reported else 'nothing reported'}")
+    lost, reported = gone(), is_reported()
+    run.note(f"{description}: {len(lost)} of {exposed} records gone, {'reported' if reported else 'nothing reported'}")
     run.counts["records in damaged databases"] += exposed
-    if gone > 0 and not reported:
+    if lost and not reported:
         run.counts["damage without a report"] += 1
-        run.audit.fail(f"{description}: {gone} of {exposed} records are gone and the log says nothing")
+        run.note(f"gone: {lost}")
+        run.audit.fail(f"{description}: {len(lost)} of {exposed} records are gone and the log says nothing; as it was before: {before_damage}")
+    else:
+        shutil.rmtree(before_damage)
 
 
 @fault("damage-flip", "damaged databases")
