@@ -108,7 +108,9 @@ enum UpdateAttack: String, CaseIterable, CustomTestStringConvertible {
         case .baselineChanged: changed("baseline.json")
         case .modelChanged: changed("model.tflite")
         case .signatureChanged:
-            tampered("unknown-key", "none of the pinned keys") { try flip("\($0)/model.sig") }
+            tampered("unknown-key", "none of the pinned keys") {
+                try exchangeLetter("\($0)/model.sig")
+            }
         case .fileAdded:
             tampered("file-not-signed", "README.md is not among the signed files", "remove it") {
                 try write("read me", "\($0)/README.md")
@@ -347,6 +349,15 @@ private func flip(_ path: String) throws {
     let url = URL(fileURLWithPath: path)
     var data = try Data(contentsOf: url)
     data[data.count / 2] ^= 1
+    try data.write(to: url)
+}
+
+/// In a file whose middle is base64, which it stays.
+private func exchangeLetter(_ path: String) throws {
+    let url = URL(fileURLWithPath: path)
+    var data = try Data(contentsOf: url)
+    let letters = Array("BC".utf8)
+    data[data.count / 2] = data[data.count / 2] == letters[0] ? letters[1] : letters[0]
     try data.write(to: url)
 }
 
