@@ -1,4 +1,5 @@
 internal import Glibc
+internal import SensorIO
 
 /// The files of a bundle's directory, read once: what is checked later is what was read here.
 package struct BundleFiles: Sendable {
@@ -73,14 +74,8 @@ package struct BundleFiles: Sendable {
         // The copy shares its position with the original.
         unsafe rewinddir(stream)
         var names: [String] = []
-        while let entry = unsafe readdir(stream) {
-            // d_name ends with a NUL inside the entry, which lives until the next readdir.
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) {
-                    unsafe String(cString: $0)
-                }
-            }
-            if name != "." && name != ".." { names.append(name) }
+        while let name = unsafe FileSystem.nextName(stream) {
+            names.append(name)
             guard names.count <= maximum else {
                 throw .unexpectedEntry(path: path, reason: "has more than \(maximum) entries")
             }

@@ -252,15 +252,18 @@ extension BundleManifest {
 
     // MARK: Values
 
-    private static func identifier(_ node: JSONNode) throws(JSONError) -> String {
-        let text = try node.string()
-        let isValid =
-            (1...128).contains(text.utf8.count) && text != "." && text != ".."
+    /// Whether `bundle.json` may call something so.
+    static func isIdentifier(_ text: String) -> Bool {
+        (1...128).contains(text.utf8.count) && text != "." && text != ".."
             && text.utf8.allSatisfy { byte in
                 (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
                     || (0x61...0x7A).contains(byte) || byte == 0x2D || byte == 0x2E || byte == 0x5F
             }
-        guard isValid else {
+    }
+
+    private static func identifier(_ node: JSONNode) throws(JSONError) -> String {
+        let text = try node.string()
+        guard isIdentifier(text) else {
             throw node.invalid("be 1 to 128 letters, digits, '.', '_' or '-'")
         }
         return text

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import SensorIO
 
 /// Writes a bundle's files.
 package enum BundleWriter {
@@ -50,11 +51,10 @@ package enum BundleWriter {
         guard fsync(descriptor) == 0 else { throw .unwritable(path: path, errorNumber: errno) }
     }
 
-    /// Makes names of files last: those that came, went or changed in this directory.
-    static func sync(_ directory: String) throws(BundleError) {
-        let descriptor = unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .unwritable(path: directory, errorNumber: errno) }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw .unwritable(path: directory, errorNumber: errno) }
+    /// Makes names of files last: those that came, went or changed in this directory; or with other `flags` than that of
+    /// a directory, a file's content.
+    static func sync(_ path: String, flags: Int32 = O_DIRECTORY) throws(BundleError) {
+        let number = FileSystem.synchronise(path, flags: flags)
+        guard number == 0 else { throw .unwritable(path: path, errorNumber: number) }
     }
 }

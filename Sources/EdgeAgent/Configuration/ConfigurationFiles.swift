@@ -1,4 +1,5 @@
 internal import Glibc
+internal import SensorIO
 
 /// Files of the configuration, read with bounds. Blocks on the disk.
 enum ConfigurationFiles {
@@ -54,13 +55,7 @@ enum ConfigurationFiles {
         }
         defer { unsafe closedir(stream) }
         var names: [String] = []
-        while let entry = unsafe readdir(stream) {
-            // d_name ends with a NUL inside the entry, which lives until the next readdir.
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) {
-                    unsafe String(cString: $0)
-                }
-            }
+        while let name = unsafe FileSystem.nextName(stream) {
             if !name.hasPrefix(".") { names.append(name) }
             guard names.count <= 4096 else { throw Problem(message: "has more than 4096 entries") }
         }
@@ -69,8 +64,7 @@ enum ConfigurationFiles {
 
     /// The absolute path of the directory in which a file stands.
     static func directory(of path: String) -> String {
-        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) }
-        let name = directory.map { $0.isEmpty ? "/" : $0 } ?? "."
+        let name = FileSystem.parent(of: path)
         guard let resolved = unsafe realpath(name, nil) else { return name }
         defer { unsafe free(resolved) }
         return unsafe String(cString: resolved)

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import SensorIO
 
 /// Writes a file of saved windows beside the old one, and puts it in its place when it is whole and on the disk.
 ///
@@ -72,16 +73,9 @@ struct StateFileWriter: ~Copyable {
         }
         close(descriptor)
         descriptor = -1
-        Self.synchroniseDirectory(of: path)
+        // The file is whole under either name.
+        _ = FileSystem.synchronise(FileSystem.parent(of: path))
         return byteCount
-    }
-
-    private static func synchroniseDirectory(of path: String) {
-        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        let descriptor = unsafe open(directory.isEmpty ? "/" : directory, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
-        fsync(descriptor)
-        close(descriptor)
     }
 }
 

@@ -41,8 +41,7 @@ extension OutboxCore {
     /// Whether the transaction that is due now writes records, so that lanes must be closed before.
     mutating func areInsertsDue(now: UInt64) -> Bool {
         guard let due = insertDue() else { return false }
-        if isKeptAhead, let keptDue = keptDue(), keptDue <= now { return true }
-        return due <= now
+        return due <= now || (isKeptAhead && keptDue() ?? .max <= now)
     }
 
     /// What is to be written now.

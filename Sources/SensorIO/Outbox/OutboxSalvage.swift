@@ -69,7 +69,7 @@ struct OutboxSalvage {
             try store.checkpoint(truncate: true)
         }
         unsafe unlink(fresh + OutboxLogMark.suffix)
-        Self.synchronise(fresh)
+        _ = FileSystem.synchronise(fresh)
         try rename(fresh, path + ".ready")
         let aside = try moveAside(now: now)
         try rename(path + ".ready", path)
@@ -147,19 +147,11 @@ struct OutboxSalvage {
                 operation: "rename \(from)", code: 10, text: unsafe String(cString: strerror(errno))
             )
         }
-        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        Self.synchronise(directory.isEmpty ? "/" : directory)
+        _ = FileSystem.synchronise(FileSystem.parent(of: path))
     }
 
     private func removeDatabase(_ path: String) {
         for suffix in ["", "-wal", "-shm", OutboxLogMark.suffix] { unsafe unlink(path + suffix) }
-    }
-
-    private static func synchronise(_ path: String) {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
-        fsync(descriptor)
-        close(descriptor)
     }
 
     static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }

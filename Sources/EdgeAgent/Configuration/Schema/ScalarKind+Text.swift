@@ -114,10 +114,10 @@ extension ScalarKind {
         return [.string(word)]
     }
 
-    /// A text that another type reads, and refuses with a sentence.
+    /// A text that another type reads: nil says that it is no such text, a problem says in its own words what is wrong.
     static func parsed(
         _ typeName: String, _ expectation: String, range: String? = nil,
-        parse: @escaping @Sendable (String) throws(ScalarProblem) -> Value,
+        parse: @escaping @Sendable (String) throws(ScalarProblem) -> Value?,
         format: @escaping @Sendable (Value) -> String
     ) -> ScalarKind {
         ScalarKind(

@@ -1,5 +1,6 @@
 internal import CLinuxShims
 internal import Glibc
+internal import SensorIO
 
 /// The bundles that were verified here: `models/<name>/<digest>/`, never changed once they are there.
 ///
@@ -50,7 +51,7 @@ package struct ModelStore: Sendable {
         }
         // Its content is on the disk before its name is.
         for name in Self.entries(of: download.path) {
-            try Self.syncFile("\(download.path)/\(name)")
+            try BundleWriter.sync("\(download.path)/\(name)", flags: O_NOFOLLOW)
         }
         try BundleWriter.sync(download.path)
         guard unsafe rename(download.path, target) == 0 else {
@@ -116,13 +117,9 @@ package struct ModelStore: Sendable {
 
     // MARK: Files
 
-    /// What a bundle may be called; as `bundle.json` checks it.
+    /// What a bundle's directory may be called: those with a leading dot are the store's own.
     static func isName(_ text: String) -> Bool {
-        (1...128).contains(text.utf8.count) && text.utf8.first != 0x2E
-            && text.utf8.allSatisfy { byte in
-                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
-                    || (0x61...0x7A).contains(byte) || byte == 0x2D || byte == 0x2E || byte == 0x5F
-            }
+        text.utf8.first != 0x2E && BundleManifest.isIdentifier(text)
     }
 
     private static func make(_ directory: String) throws(BundleError) {
@@ -135,14 +132,8 @@ package struct ModelStore: Sendable {
         guard let stream = unsafe opendir(directory) else { return [] }
         defer { unsafe closedir(stream) }
         var names: [String] = []
-        while names.count < 4096, let entry = unsafe readdir(stream) {
-            // d_name ends with a NUL inside the entry, which lives until the next readdir.
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) {
-                    unsafe String(cString: $0)
-                }
-            }
-            if name != "." && name != ".." { names.append(name) }
+        while names.count < 4096, let name = unsafe FileSystem.nextName(stream) {
+            names.append(name)
         }
         return names.sorted()
     }
@@ -166,12 +157,5 @@ package struct ModelStore: Sendable {
     private static func modificationTime(of path: String) -> Int {
         var status = stat()
         return unsafe lstat(path, &status) == 0 ? status.st_mtim.tv_sec : 0
-    }
-
-    private static func syncFile(_ path: String) throws(BundleError) {
-        let descriptor = unsafe open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .unwritable(path: path, errorNumber: errno) }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw .unwritable(path: path, errorNumber: errno) }
     }
 }

@@ -63,12 +63,7 @@ package struct UpdateStateFile: Sendable {
         guard unsafe rename(temporary, path) == 0 else {
             throw .unwritable(path: path, errorNumber: errno)
         }
-        try BundleWriter.sync(Self.directory(of: path))
-    }
-
-    static func directory(of path: String) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
+        try BundleWriter.sync(FileSystem.parent(of: path))
     }
 
     private func moveAside(_ path: String) {
