@@ -103,7 +103,7 @@ extension OutboxCore {
         evicted(report.evicted)
         if isDiskFailed {
             isDiskFailed = false
-            isMemoryAllThereIs = false
+            memoryIsSpared()
             events.append(.diskRecovered)
         }
         spill()
@@ -114,7 +114,7 @@ extension OutboxCore {
         if let batch { inDoubt.formUnion(batch.inserts.lazy.map(\.id)) }
         if !isDiskFailed { events.append(.diskFailed(error)) }
         isDiskFailed = true
-        isMemoryAllThereIs = !isConnected && isUplinkTried
+        judgeMemory(now: now)
         diskRetryAt = now &+ limits.diskRetry
         // What waits for the quarantine is bounded like everything in memory.
         while refusals.count > 100 {
@@ -122,6 +122,23 @@ extension OutboxCore {
             countDrop(record.recordClass, .quarantineFull, 1)
         }
         boundMemory()
+    }
+
+    /// Memory counts when neither the uplink nor the disk has been there for longer than it takes to try the disk again.
+    ///
+    /// Before, what led to records is not confirmed: it comes again should they be lost, and until then no more comes
+    /// than the sensors' broker sends without a confirmation.
+    private mutating func judgeMemory(now: UInt64) {
+        guard !isConnected, isUplinkTried else { return }
+        let since = nothingLeftSince ?? now
+        nothingLeftSince = since
+        isMemoryAllThereIs = now &- since >= limits.diskRetry
+    }
+
+    /// The uplink or the disk is there again.
+    mutating func memoryIsSpared() {
+        nothingLeftSince = nil
+        isMemoryAllThereIs = false
     }
 
     /// Rows that were read and then deleted must not be sent. It is rare: normally they are long passed.

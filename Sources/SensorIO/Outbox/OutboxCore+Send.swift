@@ -174,13 +174,24 @@ extension OutboxCore {
     mutating func loaded(_ records: [OutboxRecord], of recordClass: OutboxRecordClass) {
         loaded = records
         loadedIndex = 0
+        unreadableSince = nil
         if records.isEmpty { isExhausted[Int(recordClass.rawValue)] = true }
     }
 
     /// Rows could not be read; they are asked for again later.
+    ///
+    /// What is new waits for them, or its topic's order would be lost; but not for ever: a disk that stays silent must
+    /// not silence the plant. Then rows are forgotten until the next scan, and come after what was sent meanwhile.
     mutating func loadFailed(now: UInt64) {
         dropLoaded()
-        readRetryAt = now &+ limits.diskRetry
+        readRetryAt = now &+ min(limits.diskRetry, 1_000_000_000)
+        let since = unreadableSince ?? now
+        unreadableSince = since
+        guard now &- since >= limits.unreadablePatience else { return }
+        unreadableSince = nil
+        events.append(.backlogUnreadable(count: backlogByClass.reduce(0, +)))
+        beginScan()
+        for hash in Array(topics.keys) { forgetTopicIfIdle(hash) }
     }
 
     /// Reads the backlog from where something was passed over.
@@ -365,7 +376,7 @@ extension OutboxCore {
     mutating func connected() {
         isConnected = true
         isUplinkTried = true
-        isMemoryAllThereIs = false
+        memoryIsSpared()
     }
 
     /// The connection is gone, and with it everything in flight.
