@@ -180,22 +180,24 @@ package final class OutboxInspector {
 
     /// Puts quarantined records back among those that wait, behind all others.
     ///
-    /// Of retained states only the newest of a topic counts, and only if none waits that is newer.
+    /// Of retained states only the newest of a topic counts, and only if none waits that is newer. Those of which a
+    /// newer one was decided are not there any more: the outbox has deleted them.
     ///
     /// - Parameter keys: nil: all of them.
     package static func retryQuarantined(path: String, keys: [Int64]? = nil) throws -> RetryReport {
         try change(path) { store throws(SQLiteError) in
             let rows = try store.connection.prepare(
                 "SELECT record, boot, sequence, flags, created, elapsed, expiry, historical, 0, checksum,"
-                    + " topic, payload, id FROM quarantine ORDER BY id")
+                    + " topic, payload, id FROM quarantine"
+                    + " ORDER BY record & \(OutboxRecord.counterMask), id")
             var report = RetryReport()
-            var chosen: [(key: Int64, record: OutboxRecord)] = []
+            var refused: [(key: Int64, record: OutboxRecord)] = []
+            func isChosen(_ key: Int64) -> Bool { keys?.contains(key) ?? true }
             while try rows.step() {
                 let key = rows.integer(12)
-                guard keys?.contains(key) ?? true else { continue }
                 if let record = OutboxStore.record(rows) {
-                    chosen.append((key, record))
-                } else {
+                    refused.append((key, record))
+                } else if isChosen(key) {
                     report.damaged += 1
                 }
             }
@@ -206,7 +208,11 @@ package final class OutboxInspector {
             var counter = try store.highestCounter()
             // The newest first, to find the older states of its topic; written in their order.
             var restored: [OutboxRecord] = []
-            for (key, record) in chosen.reversed() {
+            for (key, record) in refused.reversed() {
+                guard isChosen(key) else {
+                    if record.header.supersedes { newer.insert(record.topicHash) }
+                    continue
+                }
                 if !record.header.supersedes || newer.insert(record.topicHash).inserted {
                     restored.append(record)
                 } else {
