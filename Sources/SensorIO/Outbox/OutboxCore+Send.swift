@@ -77,6 +77,7 @@ extension OutboxCore {
         return topic.live == 0 && topic.backlog == 0 && topic.blockedUntil <= now
             // On the disk before an older row's deletion is; but a broken disk stops nobody.
             && (topic.rows == 0 || entry.isDurable || isDiskFailed)
+            && (outdated[entry.record.topicHash] == nil || isDiskFailed)
     }
 
     func isExpired(_ record: OutboxRecord, elapsed: Int64) -> Bool {
@@ -317,10 +318,17 @@ extension OutboxCore {
             return
         }
         removePending(id)
+        let newest = topics[hash]?.newestSuperseding ?? -1
         let index = inFlight.firstIndex { $0.topicHash == hash } ?? inFlight.count
         settle(id, now: now, isDelivered: false)
         if refusals.isEmpty { refusedAt = now }
         refusals.append(OutboxRefusal(record: record, reasonCode: reason.rawValue))
+        if record.header.supersedes {
+            refusedStates.insert(hash)
+            if newest > id {
+                outdate(hash, Array(record.bytes.prefix(record.topicCount)), by: newest)
+            }
+        }
         events.append(
             .quarantined(
                 topic: record.topic, sequence: record.header.sequence, boot: record.boot,

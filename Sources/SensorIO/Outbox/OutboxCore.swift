@@ -69,6 +69,8 @@ struct OutboxCore {
         var backlog = 0
         /// The last durable record with the mark "supersedes".
         var latestSuperseding: Int64 = -1
+        /// The last one of all, durable or not.
+        var newestSuperseding: Int64 = -1
         var blockedUntil: UInt64 = 0
     }
 
@@ -126,6 +128,10 @@ struct OutboxCore {
     var attemptedAt: UInt64 = 0
     var uncountedDrops: [OutboxDropCount] = []
     var kept = KeptChanges()
+    /// Topics of which a state may be in the quarantine, or is on its way there.
+    var refusedStates: Set<UInt64> = []
+    /// What the next transaction deletes from the quarantine, by topic.
+    var outdated: [UInt64: OutboxOutdated] = [:]
     var rows = 0
     var isDiskFailed = false
     /// Since when the disk is known not to be writable while there is no uplink; nil: one of them is there.
@@ -202,8 +208,12 @@ struct OutboxCore {
             lanes[lane].held += 1
             pending[Int(state.recordClass.rawValue)].append(record.id)
         }
+        if header.supersedes { state.newestSuperseding = record.id }
         topics[hash] = state
         lanes[lane].awaiting.append((header.sequence, record.id))
+        if header.supersedes, outdate(hash, unsafe Array(topic), by: record.id) {
+            lanes[lane].awaiting.append((header.sequence, Self.outdatingMark))
+        }
         fresh.append(record.id)
         memoryBytes += record.memoryBytes
         counters.accepted += 1
@@ -229,6 +239,8 @@ struct OutboxCore {
         while let first = lanes[lane].awaiting.first {
             if first.id == Self.keptMark {
                 if first.sequence > lanes[lane].keptDurable, !isDiskFailed { break }
+            } else if first.id == Self.outdatingMark {
+                if !outdated.isEmpty, !isDiskFailed { break }
             } else if !isMemoryAllThereIs, isInMemoryOnly(first.id) {
                 break
             }

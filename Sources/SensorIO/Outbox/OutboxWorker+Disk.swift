@@ -31,6 +31,7 @@ extension OutboxWorker {
                 core.committed(batch, OutboxWriteReport())
             } else {
                 core.committed(batch, try store.write(batch))
+                if !batch.outdated.isEmpty { learnQuarantine(store) }
             }
             needsUpkeep = true
             lastActivity = now
@@ -119,6 +120,7 @@ extension OutboxWorker {
         let before = core
         core.beginScan()
         do throws(SQLiteError) {
+            core.scannedQuarantine(try store.refusedStates())
             try store.scan { id, record in
                 if let record {
                     core.scanned(record)
@@ -137,6 +139,15 @@ extension OutboxWorker {
             return
         }
         core.endScan()
+    }
+
+    /// Counts anew what is in the quarantine. Where that fails the old count, and topics that no longer have a state
+    /// there, cost a look each.
+    private func learnQuarantine(_ store: OutboxStore) {
+        guard let states = try? store.refusedStates(), let count = try? store.quarantinedCount()
+        else { return }
+        core.refusedStates = states.topics
+        quarantined = count
     }
 
     /// Moves a damaged database aside and goes on with what can be saved from it.

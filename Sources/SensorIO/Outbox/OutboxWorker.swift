@@ -191,9 +191,9 @@ final class OutboxWorker {
                 },
                 { entry in
                     switch entry {
-                    case .record(let header, _, _, isLive: true) where settled > 0:
+                    case .record(let header, let topic, _, isLive: true) where settled > 0:
                         settled -= 1
-                        core.acceptSettled(lane: index, sequence: header.sequence)
+                        unsafe core.acceptSettled(lane: index, header: header, topic: topic)
                     case .record(let header, let topic, let payload, let isLive):
                         unsafe core.accept(
                             lane: index, header: header, topic: topic, payload: payload,
