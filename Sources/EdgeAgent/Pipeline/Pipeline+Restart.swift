@@ -179,9 +179,11 @@ extension Pipeline {
 
     private func keep(_ key: UnsafeRawBufferPointer, _ bytes: UnsafeRawBufferPointer) {
         let sequence = lane.makeSequence()
-        if unsafe lane.keep(sequence: sequence, key: key, bytes: bytes) {
-            keptAlarm = (sequence, MonotonicClock.nanoseconds)
-        } else {
+        let now = MonotonicClock.nanoseconds
+        switch unsafe lane.keep(sequence: sequence, key: key, bytes: bytes, nowNanoseconds: now) {
+        case .awaited: keptAlarm = (sequence, now)
+        case .later: break
+        case .refused:
             unsafe undeliverable(key, reason: "the alarm's state does not fit the outbox's lane")
         }
     }

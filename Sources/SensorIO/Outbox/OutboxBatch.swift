@@ -9,6 +9,8 @@ struct OutboxBatch {
     /// Drops to add to the counters that outlive the process.
     var drops: [OutboxDropCount] = []
     var kept: [OutboxKept] = []
+    /// Whether those are all there are, and not only what was closed before.
+    var isAllKept = false
 
     var isEmpty: Bool {
         inserts.isEmpty && deletes.isEmpty && quarantines.isEmpty && attempts.isEmpty
