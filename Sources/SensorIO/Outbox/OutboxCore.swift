@@ -82,11 +82,18 @@ struct OutboxCore {
         /// Records in memory that are the outbox's to send.
         var held = 0
         var durableSequence: UInt64 = 0
-        /// The last change of kept bytes that was taken over, and that is on the disk.
-        var keptTaken: UInt64 = 0
+        /// Changes of kept bytes that are not on the disk, and those of them that go there next.
+        var kept = KeptSequences()
+        var keptClosed = KeptSequences()
+        /// All changes of kept bytes up to here that are waited for are on the disk.
         var keptDurable: UInt64 = 0
-        /// The newest change of kept bytes that is not on the disk; 0: none.
-        var keptNewest: UInt64 = 0
+    }
+
+    /// Of changes of kept bytes; 0: none.
+    struct KeptSequences {
+        var newest: UInt64 = 0
+        /// The newest that is waited for.
+        var awaited: UInt64 = 0
     }
 
     struct InFlight {

@@ -198,10 +198,11 @@ final class OutboxWorker {
                         unsafe core.accept(
                             lane: index, header: header, topic: topic, payload: payload,
                             isLive: isLive, now: now, elapsed: elapsed)
-                    case .keep(let sequence, let key, let bytes):
+                    case .keep(let sequence, let key, let bytes, let isAwaited):
                         let kept = unsafe OutboxKept(
                             scope: lane.name, key: Array(key), bytes: Array(bytes))
-                        core.keep(lane: index, sequence: sequence, kept: kept, now: now)
+                        core.keep(
+                            lane: index, sequence: sequence, kept: kept, isAwaited: isAwaited)
                     case .acknowledged(let sequence):
                         core.acknowledgeLive(lane: index, sequence: sequence, now: now)
                     case .rejected(let sequence, let code):
