@@ -27,6 +27,8 @@ internal import Glibc
     /// The last list with an expiry, and what it was made for.
     private var expiryProperties = MosquittoProperties()
     private var expiryPropertiesFor: (MQTTContentType, UInt32) = (.none, 0)
+    /// Packets that wait for ``write()``, about.
+    var queuedPackets = 0
     /// The first outcome that the disconnect callback told.
     var disconnectCode: Int32?
     /// `errno` after the last read or write that failed.
@@ -256,9 +258,17 @@ internal import Glibc
     }
 
     /// Writes all packets that the socket takes. Returns the library's code.
+    ///
+    /// The library makes a system call for each packet. Several leave in one segment all the same: sending one
+    /// through the kernel costs more than anything else that is done for a message.
     func write() -> Int32 {
+        let descriptor = socket
+        let isCorked = queuedPackets > 1 && descriptor >= 0
+        if isCorked { els_tcp_cork(descriptor, 1) }
         let code = unsafe mosquitto_loop_write(handle, 1)
         if code != 0 { errorNumber = errno }
+        if isCorked, socket == descriptor { els_tcp_cork(descriptor, 0) }
+        queuedPackets = wantsWrite ? queuedPackets : 0
         return code
     }
 
@@ -323,6 +333,7 @@ internal import Glibc
                 properties = expiryProperties
             }
         }
+        queuedPackets += 1
         return unsafe mosquitto_publish_v5(
             handle, &messageIdentifier, topic, count, payload.baseAddress, qualityOfService,
             isRetained, properties?.head)
