@@ -187,11 +187,13 @@ internal import Glibc
         }
     }
 
-    /// Has the kernel forget what it has not sent yet.
+    /// Has the kernel forget at the close what it has not sent yet, whoever closes: the library does on its own when no
+    /// answer to a ping comes, and the kernel when the process is killed.
     ///
     /// It would go on sending after the close, for minutes where a link comes back: a state that has been
-    /// published again since, and changed, would arrive once more at the end.
-    func abandon() {
+    /// published again since, and changed, would arrive once more at the end. An orderly end waits until the broker has
+    /// all of it; see ``disconnectBlocking(deadlineNanoseconds:)``.
+    private func discardUnsentAtClose() {
         var option = linger(l_onoff: 1, l_linger: 0)
         _ = unsafe setsockopt(
             socket, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
@@ -201,6 +203,7 @@ internal import Glibc
     func attach(to session: MQTTSession) {
         // The library does not; a child process has no business with the broker.
         _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
+        discardUnsentAtClose()
         unsafe self.session = session
         unsafe mosquitto_connect_v5_callback_set(handle, mosquittoDidConnect)
         unsafe mosquitto_disconnect_v5_callback_set(handle, mosquittoDidDisconnect)
