@@ -163,7 +163,7 @@ final class LaneRig {
                     Record(
                         sequence: header.sequence, topic: String(decoding: topic, as: UTF8.self),
                         payload: String(decoding: payload, as: UTF8.self)))
-            case .keep(_, let key, _):
+            case .keep(_, let key, _, _):
                 if Array(key) != AlarmTopics.key { keptCount += 1 }
             default: break
             }

@@ -64,7 +64,7 @@ struct OutboxReporterTests {
                         topic: String(decoding: topic, as: UTF8.self), payload: Array(payload),
                         isRetained: header.isRetained)
                     if let event { messages.append(event) }
-                case .keep(_, let key, let bytes):
+                case .keep(_, let key, let bytes, _):
                     kept.append(
                         OutboxKept(scope: "/agent", key: Array(key), bytes: Array(bytes)))
                 default: break

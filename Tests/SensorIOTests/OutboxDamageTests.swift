@@ -4,38 +4,68 @@ import Testing
 @testable import SensorIO
 
 /// The worker without its thread: each call is the test's.
-@Suite("Outbox on a disk that damages what it is given")
+@Suite("Outbox on a disk that fails, or damages what it is given")
 struct OutboxDamageTests {
     private static let damage = SQLiteError(operation: "SELECT", code: 11, text: "malformed")
+    private let directory: TemporaryDirectory
+    private let events = EventLog<OutboxEvent>()
+    private let worker: OutboxWorker
 
-    private static func makeWorker(
-        _ configuration: OutboxConfiguration, _ events: EventLog<OutboxEvent> = EventLog()
-    ) throws -> OutboxWorker {
-        let worker = OutboxWorker(
+    init() throws {
+        directory = try TemporaryDirectory("outbox")
+        let configuration = OutboxConfiguration(path: directory.file("outbox.db"))
+        worker = OutboxWorker(
             configuration: configuration, boot: 1,
             opening: try OutboxOpening(configuration: configuration, now: .now()), now: .now(),
             lock: try OutboxLock(path: configuration.path),
             session: try MQTTSession(
                 endpoint: MQTTEndpoint(host: "127.0.0.1", port: 1, clientIdentifier: "uplink")),
             shared: OutboxShared(doorbell: try OutboxDoorbell(), birth: nil), offline: nil,
-            onEvent: { events.append($0) })
+            onEvent: { [events] in events.append($0) })
         worker.readClocks()
-        return worker
+    }
+
+    @Test("While the disk cannot be written, the backlog is read from the store of before")
+    func readsWhileNothingCanBeWritten() throws {
+        let lane = worker.core.addLane()
+        let header = OutboxRecordHeader(sequence: 1, recordClass: .alert)
+        Array("topic".utf8).withUnsafeBytes { bytes in
+            worker.core.accept(
+                lane: lane, header: header, topic: bytes, payload: bytes, isLive: false,
+                now: worker.now, elapsed: worker.elapsed)
+        }
+        worker.scan()
+        worker.commit()
+        #expect(worker.core.backlogByClass == [1, 0, 0])
+        worker.diskFailed(SQLiteError(operation: "COMMIT", code: 778, text: "disk I/O error"))
+        #expect(worker.store == nil)
+        worker.core.connected()
+        let step = worker.core.nextStep(now: worker.now, elapsed: worker.elapsed)
+        guard case .load(let recordClass, let after, let limit) = step else {
+            throw TestFailure("\(step)")
+        }
+        worker.load(recordClass, after: after, limit: limit)
+        guard case .publish(let record) = worker.core.nextStep(now: worker.now, elapsed: 0) else {
+            throw TestFailure("the backlog was not read")
+        }
+        #expect(record.topic == "topic")
+        // With the disk comes a new store, and the old one goes.
+        worker.core.diskRetryAt = 0
+        worker.commit()
+        #expect(worker.store != nil && worker.reader == nil)
+        #expect(!worker.core.isDiskFailed)
     }
 
     @Test(
         "A look at the disk that fails half-way leaves what was known before, and the next one is whole",
         arguments: ["before the rows", "behind the rows"])
     func halfScan(_ place: String) throws {
-        let directory = try TemporaryDirectory("outbox")
-        let configuration = OutboxConfiguration(path: directory.file("outbox.db"))
-        let worker = try Self.makeWorker(configuration)
         try OutboxFixture.fill(try #require(worker.store), 10)
         worker.scan()
         // One is settled, and its row not deleted yet.
         let settled = OutboxFixture.record(3)
         worker.core.markDeletable(settled.id, settled.topicHash, now: worker.now)
-        let other = try SQLiteConnection(path: configuration.path, mode: .readWrite)
+        let other = try SQLiteConnection(path: directory.file("outbox.db"), mode: .readWrite)
         if place == "before the rows" {
             try other.execute("ALTER TABLE quarantine RENAME TO hidden")
         } else {
@@ -71,10 +101,6 @@ struct OutboxDamageTests {
 
     @Test("After three salvages in a row there is a pause in which memory is what there is")
     func pause() throws {
-        let directory = try TemporaryDirectory("outbox")
-        let configuration = OutboxConfiguration(path: directory.file("outbox.db"))
-        let events = EventLog<OutboxEvent>()
-        let worker = try Self.makeWorker(configuration, events)
         func salvages() -> Int {
             events.all.count { if case .salvaged = $0 { true } else { false } }
         }

@@ -86,40 +86,44 @@ struct OutboxKeptTests {
     func bounded() throws {
         var core = OutboxCore(limits: OutboxCore.Limits(), boot: 1)
         let lane = core.addLane()
-        let burst = UInt64(OutboxCore.KeptChanges.burst)
         let start: UInt64 = 1_000_000_000_000
-        func keep(_ sequence: UInt64, _ now: UInt64) {
-            core.keep(lane: lane, sequence: sequence, kept: kept("a", "\(sequence)"), now: now)
+        func keep(_ sequence: UInt64, isAwaited: Bool) {
+            core.keep(
+                lane: lane, sequence: sequence, kept: kept("a", "\(sequence)"),
+                isAwaited: isAwaited)
         }
-        keep(1, start)
+        keep(1, isAwaited: true)
         #expect(core.commitDue(now: start) == 0)
         #expect(core.durableSequence(lane: lane) == 0)
         core.committed(core.makeBatch(withInserts: false), OutboxWriteReport())
         #expect(core.durableSequence(lane: lane) == 1)
         #expect(core.commitDue(now: start) == nil)
-        for sequence in 2...burst { keep(sequence, start) }
-        core.committed(core.makeBatch(withInserts: false), OutboxWriteReport())
-        // From here on nobody is held up, and the newest goes to the disk in a second.
-        keep(burst + 1, start)
-        keep(burst + 2, start + 5)
-        #expect(core.durableSequence(lane: lane) == burst + 2)
-        #expect(core.commitDue(now: start) == start + OutboxCore.KeptChanges.interval)
+        // Now nobody is held up, and the newest goes to the disk in a second.
+        keep(2, isAwaited: false)
+        #expect(core.durableSequence(lane: lane) == 2)
+        #expect(core.commitDue(now: start) == start + OutboxKeptPace.intervalNanoseconds)
+        keep(3, isAwaited: false)
+        #expect(core.durableSequence(lane: lane) == 3)
+        #expect(core.commitDue(now: start + 5) == start + OutboxKeptPace.intervalNanoseconds)
         let batch = core.makeBatch(withInserts: false)
-        #expect(batch.kept == [kept("a", "\(burst + 2)")])
+        #expect(batch.kept == [kept("a", "3")])
         core.committed(batch, OutboxWriteReport())
-        // After a second there is room for another at once.
-        keep(burst + 3, start + 1_000_000_005)
-        #expect(core.commitDue(now: start) == 0)
+        // What is waited for goes at once, and takes with it what is not.
+        keep(4, isAwaited: true)
+        keep(5, isAwaited: false)
+        #expect(core.commitDue(now: start + 5) == 0)
+        #expect(core.durableSequence(lane: lane) == 3)
+        #expect(core.makeBatch(withInserts: false).kept == [kept("a", "5")])
     }
 
     @Test("While the disk fails nobody waits, and what has changed goes to it when it is back")
     func diskFailure() throws {
         var core = OutboxCore(limits: OutboxCore.Limits(), boot: 1)
         let lane = core.addLane()
-        core.keep(lane: lane, sequence: 7, kept: kept("a", "1"), now: 10)
+        core.keep(lane: lane, sequence: 7, kept: kept("a", "1"), isAwaited: true)
         core.commitFailed(SQLiteError(operation: "COMMIT", code: 13, text: "full"), now: 10)
         #expect(core.durableSequence(lane: lane) == 7)
-        core.keep(lane: lane, sequence: 8, kept: kept("b", "2"), now: 20)
+        core.keep(lane: lane, sequence: 8, kept: kept("b", "2"), isAwaited: true)
         #expect(core.durableSequence(lane: lane) == 8)
         #expect(core.makeBatch(withInserts: false).kept.count == 2)
     }
@@ -139,7 +143,8 @@ struct OutboxKeptTests {
                     elapsed: 0)
             }
             core.keep(
-                lane: lane, sequence: sequence + 1, kept: kept("a", "\(sequence)"), now: start)
+                lane: lane, sequence: sequence + 1, kept: kept("a", "\(sequence)"),
+                isAwaited: true)
         }
         raise(1)
         #expect(core.commitDue(now: start) == start + 50_000_000)
@@ -160,6 +165,63 @@ struct OutboxKeptTests {
         #expect(both.inserts.count == 1 && both.kept == [kept("a", "3")])
         core.committed(both, OutboxWriteReport())
         #expect(core.durableSequence(lane: lane) == 4)
+    }
+
+    @Test(
+        "Where events never end, states do not wait for those that were decided after they were due"
+    )
+    func whileOthersAreOnTheirWay() throws {
+        var core = OutboxCore(limits: OutboxCore.Limits(), boot: 1)
+        let lane = core.addLane()
+        core.beginScan()
+        core.endScan()
+        let start: UInt64 = 1_000_000_000_000
+        func raise(_ key: String, _ sequence: UInt64, isAwaited: Bool) {
+            let header = OutboxRecordHeader(sequence: sequence, recordClass: .alert)
+            Array(key.utf8).withUnsafeBytes {
+                core.accept(
+                    lane: lane, header: header, topic: $0, payload: $0, isLive: true, now: start,
+                    elapsed: 0)
+            }
+            core.keep(
+                lane: lane, sequence: sequence + 1, kept: kept(key, "\(sequence)"),
+                isAwaited: isAwaited)
+        }
+        func commit() -> Set<[UInt8]> {
+            let batch = core.makeBatch(withInserts: false)
+            #expect(batch.inserts.isEmpty)
+            core.committed(batch, OutboxWriteReport())
+            return Set(batch.kept.map(\.bytes))
+        }
+        raise("a", 1, isAwaited: false)
+        raise("b", 3, isAwaited: true)
+        #expect(core.commitDue(now: start) == start + 50_000_000)
+        #expect(core.mayKeepSoon)
+        // The same alarm changes again before its last event is safe, and one is waited for behind it.
+        raise("b", 5, isAwaited: false)
+        raise("c", 7, isAwaited: true)
+        core.acknowledgeLive(lane: lane, sequence: 1, now: start)
+        #expect(core.commitDue(now: start) == start + 50_000_000)
+        core.acknowledgeLive(lane: lane, sequence: 3, now: start)
+        #expect(core.commitDue(now: start) == 0)
+        #expect(commit() == [Array("1".utf8), Array("3".utf8)])
+        #expect(core.durableSequence(lane: lane) == 4)
+        // The events of b and c are on their way.
+        #expect(core.commitDue(now: start) == start + 50_000_000)
+        core.acknowledgeLive(lane: lane, sequence: 5, now: start)
+        core.acknowledgeLive(lane: lane, sequence: 7, now: start)
+        #expect(core.commitDue(now: start) == 0)
+        #expect(commit() == [Array("5".utf8), Array("7".utf8)])
+        #expect(core.durableSequence(lane: lane) == 8)
+        #expect(core.commitDue(now: start) == nil)
+        // Without PUBACKs everything is written together, the newest of each key.
+        raise("a", 9, isAwaited: true)
+        #expect(core.commitDue(now: start) == start + 50_000_000)
+        raise("a", 11, isAwaited: true)
+        let both = core.makeBatch(withInserts: true)
+        #expect(both.inserts.count == 2 && both.kept == [kept("a", "11")])
+        core.committed(both, OutboxWriteReport())
+        #expect(core.durableSequence(lane: lane) == 12)
     }
 
     @Test("What is kept does not drive records out of the database")

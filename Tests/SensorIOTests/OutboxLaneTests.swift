@@ -49,8 +49,9 @@ struct OutboxLaneTests {
             case .rejected(let sequence, let code): seen.append("rejected \(sequence) \(code)")
             case .handOver(let sequence): seen.append("handed over \(sequence)")
             case .releaseAll: seen.append("released")
-            case .keep(let sequence, let key, let bytes):
-                seen.append("keep \(sequence) \(key.count) \(bytes.count)")
+            case .keep(let sequence, let key, let bytes, let isAwaited):
+                seen.append(
+                    "keep \(sequence) \(key.count) \(bytes.count) \(isAwaited ? "now" : "later")")
             }
         }
         return seen
@@ -59,19 +60,41 @@ struct OutboxLaneTests {
     @Test("Kept bytes come out as they went in, wake the outbox, and close no lane")
     func kept() throws {
         let lane = try makeLane(isOpen: true)
-        func keep(_ sequence: UInt64, _ key: String, _ count: Int) -> Bool {
+        func keep(_ sequence: UInt64, _ key: String, _ count: Int) -> OutboxKeeping {
             Array(key.utf8).withUnsafeBytes { key in
                 [UInt8](repeating: 1, count: count).withUnsafeBytes {
-                    lane.keep(sequence: sequence, key: key, bytes: $0)
+                    lane.keep(sequence: sequence, key: key, bytes: $0, nowNanoseconds: 5)
                 }
             }
         }
-        #expect(keep(1, "pump", 54))
-        #expect(keep(2, "pump", 0))
-        #expect(!keep(3, "pump", OutboxKept.maximumBytes + 1), "more than is kept of a key")
+        #expect(keep(1, "pump", 54) == .awaited)
+        #expect(keep(2, "pump", 0) == .awaited)
+        #expect(
+            keep(3, "pump", OutboxKept.maximumBytes + 1) == .refused, "more than is kept of a key")
         #expect(lane.isClear, "nothing can overtake what is no message")
         #expect(lane.ring.takeUrgency())
-        #expect(read(lane) == ["keep 1 4 54", "keep 2 4 0"])
+        #expect(read(lane) == ["keep 1 4 54 now", "keep 2 4 0 now"])
+        for sequence in 4...OutboxKeptPace.burst { #expect(keep(sequence, "pump", 1) == .awaited) }
+        _ = lane.ring.takeUrgency()
+        _ = read(lane)
+        // From here on the outbox need not be woken.
+        #expect(keep(99, "pump", 1) == .later)
+        #expect(!lane.ring.takeUrgency())
+        #expect(read(lane) == ["keep 99 4 1 later"])
+    }
+
+    @Test("Kept bytes are written at once a few times, then once a second")
+    func pace() {
+        let pace = OutboxKeptPace()
+        let (start, second): (UInt64, UInt64) = (1_000_000_000_000, 1_000_000_000)
+        func taken(at now: UInt64) -> Int {
+            (0..<100).count { _ in pace.take(nowNanoseconds: now) }
+        }
+        #expect(taken(at: start) == 20)
+        #expect(taken(at: start + second - 1) == 0)
+        #expect(taken(at: start + second) == 1)
+        #expect(taken(at: start + 4 * second) == 3)
+        #expect(taken(at: start + 4_000 * second) == 20, "no more than at first")
     }
 
     @Test("A record comes out as it went in, with every field of its header")
@@ -121,6 +144,8 @@ struct OutboxLaneTests {
             ("", 0), ("L1", 0), ("L1 A1", 1), ("L1 L2 A1 A2 L3", 2), ("L1 A1 L2 L3 A2", 2),
             // Out of order, and with something else in between: as far as there is no doubt.
             ("L1 L2 A2 A1", 0), ("L1 A1 L2 K3 A2", 1), ("L1 A1 L2 R2 L3 A3", 1),
+            // Bytes to be kept are no message.
+            ("L1 S2 A1", 1), ("L1 S2 L3 S4 A1 A3 L5", 2),
         ])
     func acknowledgedCount(entries: String, count: Int) throws {
         for earlier in [[], [90, 91] as [UInt64]] {
@@ -133,6 +158,11 @@ struct OutboxLaneTests {
                 switch entry.first {
                 case "L": _ = lane.submit("x", sequence: sequence, live: true)
                 case "K": _ = lane.submit("x", sequence: sequence, live: false)
+                case "S":
+                    let bytes = Array(entry.utf8)
+                    _ = bytes.withUnsafeBytes {
+                        lane.keep(sequence: sequence, key: $0, bytes: $0, nowNanoseconds: 5)
+                    }
                 case "R": lane.reject(sequence: sequence, reasonCode: 0x80)
                 default: lane.acknowledge(sequence: sequence)
                 }

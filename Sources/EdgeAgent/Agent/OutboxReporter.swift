@@ -116,7 +116,7 @@ struct OutboxReporter: ~Copyable {
             publish(
                 .outboxWriteBudgetExceeded, isExceeded ? .raised : .cleared, value: Double(bytes),
                 limit: Double(budget))
-        case .bootNumberIsRandom, .keptDamaged, .uplinkChanged: break
+        case .backlogUnreadable, .bootNumberIsRandom, .keptDamaged, .uplinkChanged: break
         }
     }
 
@@ -143,7 +143,9 @@ struct OutboxReporter: ~Copyable {
     private func keep(_ alert: AgentAlert) {
         unsafe RetiredAgentAlert.withBytes(alert) { key, bytes in
             // A lane that is full counts it.
-            _ = unsafe lane.keep(sequence: lane.makeSequence(), key: key, bytes: bytes)
+            _ = unsafe lane.keep(
+                sequence: lane.makeSequence(), key: key, bytes: bytes,
+                nowNanoseconds: MonotonicClock.nanoseconds)
         }
     }
 }

@@ -174,7 +174,8 @@ struct RemovedPipelines: Sendable {
             // What finds no room is cleared again by the next start.
             _ = unsafe lane.keep(
                 sequence: lane.makeSequence(), key: key,
-                bytes: UnsafeRawBufferPointer(start: nil, count: 0))
+                bytes: UnsafeRawBufferPointer(start: nil, count: 0),
+                nowNanoseconds: MonotonicClock.nanoseconds)
         }
     }
 }

@@ -198,9 +198,11 @@ extension Pipeline {
         // Known to the next start before anything that is raised there.
         if !areTopicsKept, unsafe !bytes.isEmpty, !hasRetired { keepTopics() }
         let sequence = lane.makeSequence()
-        if unsafe lane.keep(sequence: sequence, key: key, bytes: bytes) {
-            keptAlarm = (sequence, MonotonicClock.nanoseconds)
-        } else {
+        let now = MonotonicClock.nanoseconds
+        switch unsafe lane.keep(sequence: sequence, key: key, bytes: bytes, nowNanoseconds: now) {
+        case .awaited: keptAlarm = (sequence, now)
+        case .later: break
+        case .refused:
             unsafe undeliverable(key, reason: "the alarm's state does not fit the outbox's lane")
         }
     }
@@ -210,7 +212,9 @@ extension Pipeline {
         earlierTopics = nil
         areTopicsKept = unsafe AlarmTopics.key.withUnsafeBytes { key in
             unsafe alarmTopics.bytes.withUnsafeBytes { bytes in
-                unsafe lane.keep(sequence: lane.makeSequence(), key: key, bytes: bytes)
+                unsafe lane.keep(
+                    sequence: lane.makeSequence(), key: key, bytes: bytes,
+                    nowNanoseconds: MonotonicClock.nanoseconds) != .refused
             }
         }
     }

@@ -68,7 +68,7 @@ package final class Pipeline {
     /// Of the bundle's name, and of its digest with the alarm rule.
     let nameHash: UInt64
     var modelHash: UInt64
-    /// The last alarm state that was given to the outbox, and when.
+    /// The last alarm state that readings wait for, and when it was given to the outbox.
     var keptAlarm = (sequence: UInt64(0), atNanoseconds: UInt64(0))
     var retiredAlarms: [RetiredAlarm] = []
     var retiredAgentAlerts: [RetiredAgentAlert] = []

@@ -11,6 +11,8 @@ struct OutboxBatch {
     var kept: [OutboxKept] = []
     /// Refused states to delete; those of this batch among them.
     var outdated: [OutboxOutdated] = []
+    /// Whether those are all there are, and not only what was closed before.
+    var isAllKept = false
 
     var isEmpty: Bool {
         inserts.isEmpty && deletes.isEmpty && quarantines.isEmpty && attempts.isEmpty

@@ -4,7 +4,7 @@ extension OutboxCore {
     mutating func commitDue(now: UInt64) -> UInt64? {
         var due: UInt64?
         if let inserts = insertDue() { due = inserts }
-        if let keptDue = keptDue() { due = min(due ?? .max, keptDue) }
+        if let keptDue = keptDue(now: now) { due = min(due ?? .max, keptDue) }
         if !outdated.isEmpty { due = 0 }
         // Refusals come in crowds: a commit for each would wear the disk out.
         if !refusals.isEmpty { due = min(due ?? .max, refusedAt &+ limits.commitDelay) }
@@ -42,15 +42,15 @@ extension OutboxCore {
     /// Whether the transaction that is due now writes records, so that lanes must be closed before.
     mutating func areInsertsDue(now: UInt64) -> Bool {
         guard let due = insertDue() else { return false }
-        return due <= now || (isKeptAhead && keptDue() ?? .max <= now)
+        return due <= now
     }
 
     /// What is to be written now.
     mutating func makeBatch(withInserts: Bool) -> OutboxBatch {
         var batch = OutboxBatch()
         if withInserts {
-            // What is kept is not written before the events that it came with.
-            let cleared = kept.changes.isEmpty ? topicsToClear() : []
+            // What is kept is written together with the events that it came with.
+            let cleared = kept.isEmpty ? topicsToClear() : []
             for id in fresh.contents {
                 guard let entry = entries[id], !entry.isDurable else { continue }
                 if entry.delivery == .pending, cleared.contains(entry.record.topicHash) { continue }
@@ -62,7 +62,7 @@ extension OutboxCore {
         batch.outdated = Array(outdated.values)
         batch.attempts = attemptChanges
         batch.drops = uncountedDrops
-        if withInserts || !isKeptAhead { batch.kept = Array(kept.changes.values) }
+        (batch.kept, batch.isAllKept) = keptBatch(withInserts: withInserts)
         return batch
     }
 
@@ -100,14 +100,14 @@ extension OutboxCore {
         refusals.removeFirst(min(batch.quarantines.count, refusals.count))
         attemptChanges.removeAll()
         uncountedDrops.removeAll()
-        if !batch.kept.isEmpty { keptCommitted() }
+        if !batch.kept.isEmpty { keptCommitted(isAll: batch.isAllKept) }
         if !batch.outdated.isEmpty { outdated.removeAll() }
         counters.superseded += UInt64(report.outdated)
         for drop in report.quarantineDropped { countDrop(drop.recordClass, drop.cause, drop.count) }
         evicted(report.evicted)
         if isDiskFailed {
             isDiskFailed = false
-            isMemoryAllThereIs = false
+            memoryIsSpared()
             events.append(.diskRecovered)
         }
         spill()
@@ -118,7 +118,7 @@ extension OutboxCore {
         if let batch { inDoubt.formUnion(batch.inserts.lazy.map(\.id)) }
         if !isDiskFailed { events.append(.diskFailed(error)) }
         isDiskFailed = true
-        isMemoryAllThereIs = !isConnected && isUplinkTried
+        judgeMemory(now: now)
         diskRetryAt = now &+ limits.diskRetry
         // What waits for the quarantine is bounded like everything in memory.
         while refusals.count > 100 {
@@ -126,6 +126,23 @@ extension OutboxCore {
             countDrop(record.recordClass, .quarantineFull, 1)
         }
         boundMemory()
+    }
+
+    /// Memory counts when neither the uplink nor the disk has been there for longer than it takes to try the disk again.
+    ///
+    /// Before, what led to records is not confirmed: it comes again should they be lost, and until then no more comes
+    /// than the sensors' broker sends without a confirmation.
+    private mutating func judgeMemory(now: UInt64) {
+        guard !isConnected, isUplinkTried else { return }
+        let since = nothingLeftSince ?? now
+        nothingLeftSince = since
+        isMemoryAllThereIs = now &- since >= limits.diskRetry
+    }
+
+    /// The uplink or the disk is there again.
+    mutating func memoryIsSpared() {
+        nothingLeftSince = nil
+        isMemoryAllThereIs = false
     }
 
     /// Rows that were read and then deleted must not be sent. It is rare: normally they are long passed.

@@ -18,6 +18,8 @@ struct OutboxCore {
         var maximumAge: Int64 = 30 * 86_400 * 1_000_000_000
         var drainRecordsPerSecond: Int?
         var diskRetry: UInt64 = 5_000_000_000
+        /// For how long what is new waits for rows of its topic that cannot be read.
+        var unreadablePatience: UInt64 = 10_000_000_000
         /// Settled rows are deleted when there are so many, or after so long, or with other writes.
         var deleteBatch = 512
         var deleteDelay: UInt64 = 1_000_000_000
@@ -80,11 +82,18 @@ struct OutboxCore {
         /// Records in memory that are the outbox's to send.
         var held = 0
         var durableSequence: UInt64 = 0
-        /// The last change of kept bytes that was taken over, and that is on the disk.
-        var keptTaken: UInt64 = 0
+        /// Changes of kept bytes that are not on the disk, and those of them that go there next.
+        var kept = KeptSequences()
+        var keptClosed = KeptSequences()
+        /// All changes of kept bytes up to here that are waited for are on the disk.
         var keptDurable: UInt64 = 0
-        /// The newest change of kept bytes that is not on the disk; 0: none.
-        var keptNewest: UInt64 = 0
+    }
+
+    /// Of changes of kept bytes; 0: none.
+    struct KeptSequences {
+        var newest: UInt64 = 0
+        /// The newest that is waited for.
+        var awaited: UInt64 = 0
     }
 
     struct InFlight {
@@ -132,12 +141,16 @@ struct OutboxCore {
     var outdated: [UInt64: OutboxOutdated] = [:]
     var rows = 0
     var isDiskFailed = false
-    /// Whether the disk was found not to be writable while there is no uplink.
+    /// Since when the disk is known not to be writable while there is no uplink; nil: one of them is there.
+    var nothingLeftSince: UInt64?
+    /// Whether that has lasted, so that a record is taken for safe when it is in memory.
     var isMemoryAllThereIs = false
     /// Whether it is known how the uplink is: at the start it is neither there nor away.
     var isUplinkTried = false
     var diskRetryAt: UInt64 = 0
     var readRetryAt: UInt64 = 0
+    /// Since when rows cannot be read that are to be sent.
+    var unreadableSince: UInt64?
 
     // The backlog.
     var backlogByClass = OutboxRecordClass.allCases.map { _ in 0 }
@@ -227,8 +240,8 @@ struct OutboxCore {
 
     /// Every record of the lane up to this one is durable or settled.
     ///
-    /// While the disk cannot be written, only a PUBACK counts. With no uplink either, memory is what there is:
-    /// then a record counts when it is there, so that readings do not stand still.
+    /// While the disk cannot be written, only a PUBACK counts. With no uplink either for a while, memory is what there
+    /// is: then a record counts when it is there, so that readings do not stand still.
     mutating func durableSequence(lane: Int) -> UInt64 {
         while let first = lanes[lane].awaiting.first {
             if first.id == Self.keptMark {

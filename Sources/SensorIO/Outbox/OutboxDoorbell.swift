@@ -15,6 +15,8 @@ package final class OutboxDoorbell: Sendable {
     }
 
     let event: EventDescriptor
+    /// Which of the kept bytes are worth waking it for.
+    let keptPace = OutboxKeptPace()
     private let sleep = Atomic<UInt8>(Sleep.awake.rawValue)
 
     init() throws(MQTTError) {

@@ -14,6 +14,16 @@ package enum OutboxSubmission: Sendable, Equatable {
     case tooLarge
 }
 
+/// What became of bytes that a producer wants kept.
+package enum OutboxKeeping: Sendable, Equatable {
+    /// They are on the disk once ``OutboxLane/durableSequence`` has reached them.
+    case awaited
+    /// They change too often for that: they are on the disk a second later.
+    case later
+    /// There was no room, or they are too many: nothing was taken.
+    case refused
+}
+
 /// The way of one producer's records to the outbox: a bounded ring in memory that is never waited for.
 ///
 /// A producer that shares the uplink's broker asks to publish a record itself (`live`), which costs no
@@ -95,24 +105,23 @@ package final class OutboxLane: Sendable {
 
     /// Has bytes kept for the next start, in place of the earlier ones of the key; none forget the key.
     ///
-    /// They are on the disk once ``durableSequence`` has reached `sequence`, or a second later where they
-    /// change many times a second.
-    ///
     /// - Parameters:
     ///   - sequence: from ``makeSequence()``.
     ///   - key: at most ``OutboxKept/maximumKeyBytes``.
     ///   - bytes: at most ``OutboxKept/maximumBytes``.
-    /// - Returns: false if there was no room, and nothing was taken.
     package func keep(
-        sequence: UInt64, key: UnsafeRawBufferPointer, bytes: UnsafeRawBufferPointer
-    ) -> Bool {
+        sequence: UInt64, key: UnsafeRawBufferPointer, bytes: UnsafeRawBufferPointer,
+        nowNanoseconds: UInt64
+    ) -> OutboxKeeping {
+        let isAwaited = doorbell.keptPace.take(nowNanoseconds: nowNanoseconds)
         guard key.count <= OutboxKept.maximumKeyBytes, bytes.count <= OutboxKept.maximumBytes,
-            unsafe ring.writeKept(sequence: sequence, key: key, bytes: bytes) == .written
+            unsafe ring.writeKept(
+                sequence: sequence, key: key, bytes: bytes, isAwaited: isAwaited) == .written
         else {
             refused.wrappingAdd(1, ordering: .relaxed)
-            return false
+            return .refused
         }
-        return true
+        return isAwaited ? .awaited : .later
     }
 
     /// Says that the broker has a record that the caller published: its PUBACK has come.

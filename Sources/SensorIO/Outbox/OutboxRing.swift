@@ -15,6 +15,7 @@ internal import Synchronization
         case handOver
         case releaseAll
         case keep
+        case keepLater
     }
 
     enum WriteResult { case written, full, tooLarge }
@@ -28,7 +29,9 @@ internal import Synchronization
         case rejected(sequence: UInt64, reasonCode: UInt8)
         case handOver(sequence: UInt64)
         case releaseAll
-        case keep(sequence: UInt64, key: UnsafeRawBufferPointer, bytes: UnsafeRawBufferPointer)
+        case keep(
+            sequence: UInt64, key: UnsafeRawBufferPointer, bytes: UnsafeRawBufferPointer,
+            isAwaited: Bool)
     }
 
     static let controlBytes = 16
@@ -79,10 +82,12 @@ internal import Synchronization
 
     /// Writes bytes to be kept under a key, or nothing.
     func writeKept(
-        sequence: UInt64, key: UnsafeRawBufferPointer, bytes: UnsafeRawBufferPointer
+        sequence: UInt64, key: UnsafeRawBufferPointer, bytes: UnsafeRawBufferPointer,
+        isAwaited: Bool
     ) -> WriteResult {
         let header = OutboxRecordHeader(sequence: sequence, recordClass: .notice)
-        return unsafe write(.keep, header, topic: key, payload: bytes)
+        return unsafe write(
+            isAwaited ? .keep : .keepLater, header, topic: key, payload: bytes)
     }
 
     private func write(
@@ -131,7 +136,7 @@ internal import Synchronization
         let end = start &+ UInt64(padding + length)
         if isLive {
             live.store(liveCount + 1, ordering: .relaxed)
-        } else {
+        } else if kind != .keepLater {
             // Kept bytes are no message: nothing can overtake them.
             if kind == .record { handedOverEnd.store(end, ordering: .relaxed) }
             urgent.store(true, ordering: .relaxed)
@@ -222,7 +227,7 @@ internal import Synchronization
     }
 
     /// How many of the live records that are there to read, from the first one on, have been
-    /// acknowledged in their order, with nothing else in between.
+    /// acknowledged in their order, with nothing but kept bytes in between.
     ///
     /// - Parameter earlier: the live records of this ring that were read before and have had no answer yet, in
     ///   their order: theirs have to come first.
@@ -246,13 +251,14 @@ internal import Synchronization
     }
 
     /// The sequence number of the next entry of a kind, and the position behind it; nil at the end, and before
-    /// an entry that is neither a live record nor an acknowledgement.
+    /// an entry that is neither a live record nor an acknowledgement nor kept bytes.
     private func next(_ wanted: Kind, from position: inout UInt64, before end: UInt64) -> UInt64? {
         while position != end {
             let at = unsafe UnsafeRawPointer(storage + Int(position & mask))
             let kind = Kind(rawValue: unsafe at.load(fromByteOffset: 4, as: UInt8.self))
-            guard kind == .padding || kind == .liveRecord || kind == .acknowledged else {
-                return nil
+            switch kind {
+            case .padding, .liveRecord, .acknowledged, .keep, .keepLater: break
+            case .record, .rejected, .handOver, .releaseAll, nil: return nil
             }
             position &+= UInt64(unsafe at.load(as: UInt32.self))
             if kind == wanted { return unsafe at.load(fromByteOffset: 8, as: UInt64.self) }
@@ -283,11 +289,14 @@ internal import Synchronization
             case .padding, nil: continue
             case .record: unsafe body(Self.record(at, sequence: sequence, isLive: false))
             case .liveRecord: unsafe body(Self.record(at, sequence: sequence, isLive: true))
-            case .keep:
+            case .keep, .keepLater:
                 if case .record(_, let key, let bytes, _) = unsafe Self.record(
                     at, sequence: sequence, isLive: false)
                 {
-                    unsafe body(.keep(sequence: sequence, key: key, bytes: bytes))
+                    unsafe body(
+                        .keep(
+                            sequence: sequence, key: key, bytes: bytes,
+                            isAwaited: kind == .keep))
                 }
             case .acknowledged: body(.acknowledged(sequence: sequence))
             case .rejected:

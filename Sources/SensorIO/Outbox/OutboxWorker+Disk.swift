@@ -42,13 +42,13 @@ extension OutboxWorker {
     }
 
     func load(_ recordClass: OutboxRecordClass, after id: Int64, limit: Int) {
-        guard let store else {
+        guard let source = store ?? reader else {
             core.loadFailed(now: now)
             return
         }
         do throws(SQLiteError) {
-            let (records, damaged) = try store.rows(recordClass, after: id, limit: limit)
-            guard damaged.isEmpty else {
+            let (records, damaged) = try source.rows(recordClass, after: id, limit: limit)
+            guard damaged.isEmpty || store == nil else {
                 // Their topics are not known for certain, so the counts are made anew.
                 scan()
                 return
@@ -56,7 +56,8 @@ extension OutboxWorker {
             core.loaded(records, of: recordClass)
         } catch {
             core.loadFailed(now: now)
-            diskFailed(error)
+            if store != nil { diskFailed(error) }
+            reader = nil
         }
     }
 
@@ -67,7 +68,9 @@ extension OutboxWorker {
             salvage(error)
             return
         case .inputOutput, .cannotOpen, .readOnly, .other:
-            // What this handle believes to be on the disk is in doubt; the next attempt opens a new one.
+            // What this handle believes to be on the disk is in doubt; the next attempt opens a new one. For reading it
+            // has to do until then.
+            reader = store ?? reader
             store = nil
         case .full, .busy, .memory:
             break
@@ -87,6 +90,7 @@ extension OutboxWorker {
                 // Everything that is only in the log, and perhaps only in the kernel's memory after a failed
                 // fsync, is written and synchronised anew before anything is built on it.
                 try store.checkpoint(truncate: true)
+                reader = nil
                 self.store = store
             } else {
                 let opening = try OutboxOpening(configuration: configuration, now: .now())
@@ -149,6 +153,7 @@ extension OutboxWorker {
     /// Moves a damaged database aside and goes on with what can be saved from it.
     private func salvage(_ reason: SQLiteError) {
         store = nil
+        reader = nil
         // A disk that damages what was just saved to it would keep us at this for ever, and fill itself up.
         if now &- salvagedAt > Self.salvagePauseNanoseconds { salvages = 0 }
         guard salvages < Self.maximumSalvages else {
@@ -170,6 +175,7 @@ extension OutboxWorker {
     }
 
     func closeStore() {
+        reader = nil
         guard let store else { return }
         // A failure here costs nothing: the log is read at the next start, which takes the end for a crash.
         if !core.isDiskFailed { try? store.endBoot() }

@@ -19,6 +19,11 @@ final class OutboxWorker {
             if let store, newValue !== store { writtenBefore &+= store.bytesWritten }
         }
     }
+    /// The store of before the disk failed: to read the backlog from while none can be written.
+    ///
+    /// A record whose topic has rows waits for them, so without it nothing of such a topic could be sent. What it shows
+    /// is what was committed; it goes when there is a new one, or when it cannot be read either.
+    var reader: OutboxStore?
     /// Through stores that are closed.
     private var writtenBefore: UInt64 = 0
     var writeBudget: OutboxWriteBudget
@@ -193,10 +198,11 @@ final class OutboxWorker {
                         unsafe core.accept(
                             lane: index, header: header, topic: topic, payload: payload,
                             isLive: isLive, now: now, elapsed: elapsed)
-                    case .keep(let sequence, let key, let bytes):
+                    case .keep(let sequence, let key, let bytes, let isAwaited):
                         let kept = unsafe OutboxKept(
                             scope: lane.name, key: Array(key), bytes: Array(bytes))
-                        core.keep(lane: index, sequence: sequence, kept: kept, now: now)
+                        core.keep(
+                            lane: index, sequence: sequence, kept: kept, isAwaited: isAwaited)
                     case .acknowledged(let sequence):
                         core.acknowledgeLive(lane: index, sequence: sequence, now: now)
                     case .rejected(let sequence, let code):
