@@ -56,10 +56,11 @@ enum EventSamples {
             contributors: transition == .cleared ? .init() : contributors)
     }
 
-    static func evicted() throws -> AlertEvent {
+    static func evicted(_ reason: ClearReason = .evicted) throws -> AlertEvent {
         AlertEvent(
-            retiring: try raisedState, reason: .evicted, sequence: 43, rule: try rule,
-            timeNanoseconds: time, clock: .unsynchronised)
+            retiring: try raisedState, reason: reason, sequence: 43,
+            threshold: reason == .removed ? 0 : try rule.clearBelow, timeNanoseconds: time,
+            clock: .unsynchronised)
     }
 
     static func agentAlert(_ transition: AlertTransition) -> AgentAlert {
@@ -82,7 +83,7 @@ enum EventSamples {
 
     /// Writes with a new writer and returns text and result.
     static func write(
-        subject: [UInt8] = subject, model: EventModel = model, identity: EventIdentity = pipeline,
+        subject: [UInt8] = subject, model: EventModel? = model, identity: EventIdentity = pipeline,
         _ body: (inout PipelineEventWriter, UnsafeRawBufferPointer) -> EventWriteResult
     ) -> (text: String, result: EventWriteResult) {
         var writer = PipelineEventWriter(
@@ -122,6 +123,11 @@ enum EventSamples {
         messages.append(
             ("alarm-state", write { $0.writeState(after: evicted, subject: $1, model: model) }.text)
         )
+        // Of a pipeline whose model nobody knows any more.
+        let removed = try EventSamples.evicted(.removed)
+        let alert = write(model: nil) { $0.writeAlert(removed, subject: $1, model: nil) }
+        let state = write(model: nil) { $0.writeState(after: removed, subject: $1, model: nil) }
+        messages += [("alert", alert.text), ("alarm-state", state.text)]
         messages.append(
             (
                 "prediction",

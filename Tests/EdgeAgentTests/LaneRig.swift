@@ -140,7 +140,8 @@ final class LaneRig {
                     Record(
                         sequence: header.sequence, topic: String(decoding: topic, as: UTF8.self),
                         payload: String(decoding: payload, as: UTF8.self)))
-            case .keep: keptCount += 1
+            case .keep(_, let key, _, _):
+                if Array(key) != AlarmTopics.key { keptCount += 1 }
             default: break
             }
         }

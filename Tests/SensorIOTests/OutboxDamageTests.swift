@@ -4,27 +4,63 @@ import Testing
 @testable import SensorIO
 
 /// The worker without its thread: each call is the test's.
-@Suite("Outbox on a disk that damages what it is given")
+@Suite("Outbox on a disk that fails, or damages what it is given")
 struct OutboxDamageTests {
     private static let damage = SQLiteError(operation: "SELECT", code: 11, text: "malformed")
+    private let directory: TemporaryDirectory
+    private let events = EventLog<OutboxEvent>()
+    private let worker: OutboxWorker
 
-    @Test("After three salvages in a row there is a pause in which memory is what there is")
-    func pause() throws {
-        let directory = try TemporaryDirectory("outbox")
+    init() throws {
+        directory = try TemporaryDirectory("outbox")
         let configuration = OutboxConfiguration(path: directory.file("outbox.db"))
-        let events = EventLog<OutboxEvent>()
-        let worker = OutboxWorker(
+        worker = OutboxWorker(
             configuration: configuration, boot: 1,
             opening: try OutboxOpening(configuration: configuration, now: .now()), now: .now(),
             lock: try OutboxLock(path: configuration.path),
             session: try MQTTSession(
                 endpoint: MQTTEndpoint(host: "127.0.0.1", port: 1, clientIdentifier: "uplink")),
             shared: OutboxShared(doorbell: try OutboxDoorbell(), birth: nil), offline: nil,
-            onEvent: { events.append($0) })
+            onEvent: { [events] in events.append($0) })
+        worker.readClocks()
+    }
+
+    @Test("While the disk cannot be written, the backlog is read from the store of before")
+    func readsWhileNothingCanBeWritten() throws {
+        let lane = worker.core.addLane()
+        let header = OutboxRecordHeader(sequence: 1, recordClass: .alert)
+        Array("topic".utf8).withUnsafeBytes { bytes in
+            worker.core.accept(
+                lane: lane, header: header, topic: bytes, payload: bytes, isLive: false,
+                now: worker.now, elapsed: worker.elapsed)
+        }
+        worker.scan()
+        worker.commit()
+        #expect(worker.core.backlogByClass == [1, 0, 0])
+        worker.diskFailed(SQLiteError(operation: "COMMIT", code: 778, text: "disk I/O error"))
+        #expect(worker.store == nil)
+        worker.core.connected()
+        let step = worker.core.nextStep(now: worker.now, elapsed: worker.elapsed)
+        guard case .load(let recordClass, let after, let limit) = step else {
+            throw TestFailure("\(step)")
+        }
+        worker.load(recordClass, after: after, limit: limit)
+        guard case .publish(let record) = worker.core.nextStep(now: worker.now, elapsed: 0) else {
+            throw TestFailure("the backlog was not read")
+        }
+        #expect(record.topic == "topic")
+        // With the disk comes a new store, and the old one goes.
+        worker.core.diskRetryAt = 0
+        worker.commit()
+        #expect(worker.store != nil && worker.reader == nil)
+        #expect(!worker.core.isDiskFailed)
+    }
+
+    @Test("After three salvages in a row there is a pause in which memory is what there is")
+    func pause() throws {
         func salvages() -> Int {
             events.all.count { if case .salvaged = $0 { true } else { false } }
         }
-        worker.readClocks()
         for count in 1...OutboxWorker.maximumSalvages {
             worker.diskFailed(Self.damage)
             #expect(salvages() == count)

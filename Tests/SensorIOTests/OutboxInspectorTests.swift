@@ -48,6 +48,32 @@ struct OutboxInspectorTests {
         withExtendedLifetime(lock) {}
     }
 
+    @Test("Who takes their time over the records keeps nobody from writing the log back")
+    func slowReader() throws {
+        let store = try OutboxStore(configuration: OutboxConfiguration(path: path))
+        try OutboxFixture.fill(store, 1_000)
+        let inspector = try OutboxInspector(path: path)
+        var keys: [Int64] = []
+        var logBytes: [Int?] = []
+        func look(_ record: OutboxInspector.Record) -> Bool {
+            keys.append(record.key)
+            guard keys.count % 300 == 1 else { return true }
+            // As the agent does beside the pager.
+            _ = try? store.write(OutboxBatch(deletes: [Int64(keys.count + 1)]))
+            try? store.checkpoint(truncate: true)
+            logBytes.append(OutboxSalvage.size(path + "-wal"))
+            return true
+        }
+        try inspector.forEachRecord(look)
+        #expect(keys.count > 990)
+        #expect(zip(keys, keys.dropFirst()).allSatisfy(<), "in order, none twice")
+        #expect(logBytes == [0, 0, 0, 0])
+        logBytes = []
+        keys = []
+        try inspector.forEachQuarantined(look)
+        #expect(logBytes == [0])
+    }
+
     @Test("It finds a record whose bytes changed")
     func verify() throws {
         try SQLiteConnection(path: path, mode: .readWrite)

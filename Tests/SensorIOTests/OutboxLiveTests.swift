@@ -40,11 +40,11 @@ struct OutboxLiveTests {
     )
     mutating func settledUnseen() {
         model.uplinkConnects()
-        model.core.acceptSettled(lane: 0, sequence: 1)
+        model.acceptSettled(1)
         #expect(model.core.durableSequence(lane: 0) == 1)
         model.submit(0, topic: "t")
         model.readLanes()
-        model.core.acceptSettled(lane: 0, sequence: 99)
+        model.acceptSettled(99)
         #expect(model.core.durableSequence(lane: 0) == 1)
         model.now += 60_000_000
         model.turn()

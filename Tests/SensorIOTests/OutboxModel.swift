@@ -56,6 +56,7 @@ struct OutboxModel {
 
     // Survives a crash.
     var disk: [Int64: OutboxRecord] = [:]
+    var quarantine: [OutboxRecord] = []
     var log: [Message] = []
     /// Records that a producer was told are safe.
     var safe: [String: Set<Name>] = [:]
@@ -96,6 +97,10 @@ struct OutboxModel {
         for _ in producers { _ = core.addLane() }
         uplink = Connection()
         core.beginScan()
+        core.scannedQuarantine(
+            OutboxStore.RefusedStates(
+                topics: Set(quarantine.lazy.filter(\.header.supersedes).map(\.topicHash)),
+                highestCounter: quarantine.map { $0.id & OutboxRecord.counterMask }.max() ?? 0))
         for id in disk.keys.sorted() { core.scanned(disk[id]!) }
         core.endScan()
     }
@@ -212,6 +217,15 @@ struct OutboxModel {
         }
     }
 
+    /// A live record whose PUBACK was there before the outbox looked.
+    mutating func acceptSettled(_ sequence: UInt64, topic: String = "t", supersedes: Bool = false) {
+        let header = OutboxRecordHeader(
+            sequence: sequence, recordClass: .alert, supersedes: supersedes)
+        Array(topic.utf8).withUnsafeBytes {
+            core.acceptSettled(lane: 0, header: header, topic: $0)
+        }
+    }
+
     mutating func publishState(_ index: Int) {
         producers[index].isOpen = core.isOpen(lane: index)
         let durable = core.durableSequence(lane: index)
@@ -262,7 +276,17 @@ struct OutboxModel {
         for record in batch.inserts { disk[record.id] = record }
         for change in batch.attempts { disk[change.id]?.attempts = change.attempts }
         for id in batch.deletes { disk[id] = nil }
-        core.committed(batch, OutboxWriteReport())
+        quarantine += batch.quarantines.map(\.record)
+        var report = OutboxWriteReport()
+        for outdated in batch.outdated {
+            let before = quarantine.count
+            quarantine.removeAll {
+                Array($0.topic.utf8) == outdated.topic
+                    && $0.id & OutboxRecord.counterMask < outdated.counter
+            }
+            report.outdated += before - quarantine.count
+        }
+        core.committed(batch, report)
     }
 
     mutating func turn() {

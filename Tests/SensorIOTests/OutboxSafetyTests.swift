@@ -43,7 +43,7 @@ struct OutboxSafetyTests {
         #expect(core.durableSequence(lane: 0) == 1)
     }
 
-    @Test("When the uplink goes as well, the disk is tried once more before memory counts")
+    @Test("When the uplink goes as well, memory counts once that has lasted, the disk tried before")
     mutating func uplinkGoesToo() {
         core.connected()
         core.commitFailed(Self.failure, now: 0)
@@ -52,6 +52,25 @@ struct OutboxSafetyTests {
         #expect(core.durableSequence(lane: 0) == 0)
         #expect(core.commitDue(now: 1) == 0)
         core.commitFailed(Self.failure, now: 1)
+        #expect(core.durableSequence(lane: 0) == 0)
+        #expect(core.commitDue(now: 1) == 1 + core.limits.diskRetry)
+        core.commitFailed(Self.failure, now: 1 + core.limits.diskRetry)
+        #expect(core.durableSequence(lane: 0) == 1)
+    }
+
+    @Test("An uplink that is away for a moment while the disk fails makes nothing safe")
+    mutating func uplinkIsAwayForAMoment() {
+        core.connected()
+        core.disconnected()
+        core.commitFailed(Self.failure, now: 1)
+        accept(1)
+        core.connected()
+        core.disconnected()
+        // The time counts anew.
+        core.commitFailed(Self.failure, now: 1 + core.limits.diskRetry)
+        #expect(core.durableSequence(lane: 0) == 0)
+        // And once the disk is back it holds what was accepted.
+        core.committed(core.makeBatch(withInserts: true), OutboxWriteReport())
         #expect(core.durableSequence(lane: 0) == 1)
     }
 
@@ -66,6 +85,8 @@ struct OutboxSafetyTests {
         core.disconnected()
         #expect(core.durableSequence(lane: 0) == 0)
         core.commitFailed(Self.failure, now: 1)
+        #expect(core.durableSequence(lane: 0) == 0)
+        core.commitFailed(Self.failure, now: 1 + core.limits.diskRetry)
         #expect(core.durableSequence(lane: 0) == 1)
     }
 
@@ -134,5 +155,35 @@ struct OutboxSafetyTests {
         #expect(
             core.nextStep(now: 0, elapsed: 0) == .load(.alert, after: core.cursor[0], limit: 256))
         #expect(core.cursor[0] < batch.inserts[1].id)
+    }
+
+    @Test("Rows that cannot be read hold up new ones of their topic for a while, not for ever")
+    mutating func unreadableRows() throws {
+        accept(1)
+        let batch = core.makeBatch(withInserts: true)
+        core.committed(batch, OutboxWriteReport())
+        core.connected()
+        core.commitFailed(Self.failure, now: 0)
+        accept(2)
+        let patience = core.limits.unreadablePatience
+        for now in [0, patience / 2, patience - 1] {
+            guard case .load = core.nextStep(now: now, elapsed: 0) else {
+                throw TestFailure("nothing to load")
+            }
+            core.loadFailed(now: now)
+            #expect(core.nextStep(now: now, elapsed: 0) == .nothing)
+            core.readRetryAt = 0
+        }
+        core.loadFailed(now: patience)
+        #expect(core.takeEvents().last == .backlogUnreadable(count: 1))
+        try publishNext(1)
+        core.acknowledged(messageIdentifier: 1, reason: .success, now: patience)
+        #expect(core.durableSequence(lane: 0) == 2)
+        // They are there again when the disk is.
+        core.beginScan()
+        core.scanned(batch.inserts[0])
+        core.endScan()
+        #expect(
+            core.nextStep(now: patience * 2, elapsed: 0) == .load(.alert, after: -1, limit: 256))
     }
 }

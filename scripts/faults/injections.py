@@ -214,6 +214,11 @@ async def power_cut(run):
 async def damaged(run, how):
     """Damages the database of a dead agent that has a backlog. What it lost has to be said in the log."""
     await run.catch_up()
+    until = time.monotonic() + 5
+    while run.audit.lost()[0] and time.monotonic() < until:
+        await asyncio.sleep(0.05)
+    for missing in run.audit.lost()[0]:
+        run.audit.fail(f"missing before the damage: {missing}")
     run.uplink.proxy.cut()
     await asyncio.sleep(run.random.uniform(0.3, 1.0))
     await run.agent.stop(signal.SIGKILL)

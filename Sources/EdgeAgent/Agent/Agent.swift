@@ -78,7 +78,8 @@ package struct Agent: Sendable {
             page: page, hosts: hosts, outbox: outbox, events: events, lane: try makeLane(outbox),
             plan: plan, status: status, wallClock: wallClock, log: log, handler: handler,
             notifier: notifier, readiness: readiness, logger: logger,
-            locksMemory: plan.configuration.agent.lockMemory, view: view)
+            locksMemory: plan.configuration.agent.lockMemory, view: view,
+            removed: try RemovedPipelines(outbox, plan, ownLane: Self.ownLane, logger: logger))
         // The last one ends first: the monitor logs what the others say at their end.
         let updateService = try updates?.start(hosts) { pipeline, version in
             status.update { $0.show(version, of: pipeline) }
@@ -154,7 +155,6 @@ package struct Agent: Sendable {
                             AssetHistory.Limits(pipelines: plan.pipelines.count)
                         }))
             }
-            warnAboutRemoved(outbox)
             status.update { $0.pipelines = hosts.map(\.status) }
             outbox.setBirth(birth(status))
             do throws(OutboxError) {
@@ -168,18 +168,6 @@ package struct Agent: Sendable {
             for host in hosts { host.stop() }
             outbox.stop(deadlineNanoseconds: MonotonicClock.nanoseconds &+ 1_000_000_000)
             throw error
-        }
-    }
-
-    /// Whose topics nobody knows any more cannot be cleared from here.
-    private func warnAboutRemoved(_ outbox: OutboxService) {
-        let configured = Set(plan.pipelines.map(\.configuration.name))
-        let left = Dictionary(grouping: outbox.kept, by: \.scope)
-        for (name, alarms) in left.sorted(by: { $0.key < $1.key })
-        where !configured.contains(name) && name != Self.ownLane {
-            logger.warning(
-                "alarms of a pipeline that is no longer configured stay raised: clear their retained states",
-                metadata: ["pipeline": "\(name)", "alarms": "\(alarms.count)"])
         }
     }
 

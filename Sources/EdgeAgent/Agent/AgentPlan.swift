@@ -210,7 +210,11 @@ package struct AgentPlan: Sendable {
 
     /// Of the retained state of one of the agent's own alerts. No pipeline is called so: a name has no colon.
     func stateTopic(of label: AgentAlertLabel, pipeline: String) -> String {
-        let subject = "\(pipeline):\(label.name)"
+        stateTopic(of: "\(pipeline):\(label.name)")
+    }
+
+    /// Of the retained state of the agent's own alerts about a subject.
+    func stateTopic(of subject: String) -> String {
         let topic = try? TopicTemplate(
             configuration.status.stateTopic, bindings: ["agent": agent, "subject": subject])
         return topic?.constantTopic ?? "\(outboxStateTopic):\(subject)"

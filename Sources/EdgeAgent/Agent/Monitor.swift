@@ -30,6 +30,7 @@ struct Monitor: Service {
 
     /// Is told that the threads turn, and which alarms are raised.
     let view: AgentView
+    let removed: RemovedPipelines
 
     func run() async throws {
         var said = ""
@@ -43,11 +44,13 @@ struct Monitor: Service {
         reporter.clearEarlier(
             outbox.kept.filter { $0.scope == lane.name },
             followsOrderlyEnd: outbox.followsOrderlyEnd, isDiskUsable: outbox.boot.isPersisted)
+        var removed = removed
         var dropped = hosts.map { _ in UInt64(0) }
         await withGracefulShutdownHandler {
             while !Task.isCancelled, !Task.isShuttingDownGracefully {
                 writeNotices(&dropped)
                 reporter.report(now: MonotonicClock.nanoseconds)
+                removed.publish(wallClock, view.alarms)
                 handler.writeSummaries()
                 if readiness.isReady { readyTicks += 1 } else { announceReadiness(ticks) }
                 // Once the page's server and the first windows have been there, too. Locked memory stays as it is.

@@ -71,6 +71,10 @@ package struct NoticeLog: Sendable {
                 ])
         case .diskFailed(let error):
             logger.error("the outbox cannot be written, records are kept in memory: \(error)")
+        case .backlogUnreadable(let count):
+            logger.error(
+                "records that wait on the disk cannot be read: newer ones are sent before them",
+                metadata: ["records": "\(count)"])
         case .diskRecovered:
             logger.notice("the outbox can be written again")
         case .salvaged(let path, let records, let quarantined, let reason):

@@ -116,7 +116,7 @@ struct OutboxReporter: ~Copyable {
             publish(
                 .outboxWriteBudgetExceeded, isExceeded ? .raised : .cleared, value: Double(bytes),
                 limit: Double(budget))
-        case .bootNumberIsRandom, .keptDamaged, .uplinkChanged: break
+        case .backlogUnreadable, .bootNumberIsRandom, .keptDamaged, .uplinkChanged: break
         }
     }
 

@@ -81,7 +81,7 @@ package enum OutboxTool {
         let report = try OutboxInspector.retryQuarantined(path: path, keys: keys)
         var lines = ["\(report.restored) records wait again"]
         if report.superseded > 0 {
-            lines.append("\(report.superseded) states removed: a newer one of their topic waits")
+            lines.append("\(report.superseded) states removed: there is a newer one of their topic")
         }
         if report.damaged > 0 {
             lines.append("\(report.damaged) left as they are: they are damaged")

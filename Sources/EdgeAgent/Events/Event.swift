@@ -166,9 +166,11 @@ package struct AlertEvent: Sendable {
 
     /// A clear that no evaluation has caused.
     ///
-    /// - Parameter state: the alarm's state before the clear.
+    /// - Parameters:
+    ///   - state: the alarm's state before the clear.
+    ///   - threshold: the rule's `clearBelow`; 0 where nobody knows the rule any more.
     package init(
-        retiring state: AlarmState, reason: ClearReason, sequence: UInt64, rule: AlarmRule,
+        retiring state: AlarmState, reason: ClearReason, sequence: UInt64, threshold: Float,
         timeNanoseconds: Int64, clock: ClockState
     ) {
         transition = .cleared
@@ -177,7 +179,7 @@ package struct AlertEvent: Sendable {
         self.timeNanoseconds = timeNanoseconds
         self.clock = clock
         severity = state.severity ?? .warning
-        threshold = rule.clearBelow
+        self.threshold = threshold
         labelIndex = state.labelIndex
         contributors = .init()
         raisedAtNanoseconds = state.raisedAtNanoseconds

@@ -23,15 +23,15 @@ package struct PipelineEventWriter: ~Copyable {
     ///
     /// - Parameter maximumSubjectBytes: the longest asset key.
     package static func requiredBytes(
-        identity: EventIdentity, model: EventModel, maximumSubjectBytes: Int
+        identity: EventIdentity, model: EventModel?, maximumSubjectBytes: Int
     ) -> Int {
         // A byte of the key takes six when it is a control character. Names, numbers of at most 24
         // characters and timestamps of 29 take less than 1 500 in the longest message.
         let names =
             identity.agentPrefix.count * 2 + identity.source.count
-            + identity.agent.count + identity.pipeline.count + model.model.count
-            + model.longestLabelBytes * 2
-        let contributors = Contributors.maximumCount * (model.longestChannelBytes + 48)
+            + identity.agent.count + identity.pipeline.count
+            + (model.map { $0.model.count + $0.longestLabelBytes * 2 } ?? 0)
+        let contributors = Contributors.maximumCount * ((model?.longestChannelBytes ?? 0) + 48)
         return 1536 + names + contributors + 6 * maximumSubjectBytes
     }
 
@@ -44,9 +44,11 @@ package struct PipelineEventWriter: ~Copyable {
 
     /// Writes an alarm's event: `edge.alert.raised.v1` or `edge.alert.cleared.v1`.
     ///
-    /// - Parameter subject: the asset's key.
+    /// - Parameters:
+    ///   - subject: the asset's key.
+    ///   - model: nil where nobody knows it any more; such an event has neither an evaluation nor a label.
     package mutating func writeAlert(
-        _ event: AlertEvent, subject: UnsafeRawBufferPointer, model: EventModel
+        _ event: AlertEvent, subject: UnsafeRawBufferPointer, model: EventModel?
     ) -> EventWriteResult {
         unsafe begin(
             type: event.transition.type, sequence: event.sequence,
@@ -67,15 +69,18 @@ package struct PipelineEventWriter: ~Copyable {
         }
         json.key("threshold")
         json.number(event.threshold)
-        json.key("label")
-        model.writeLabel(Int(event.labelIndex), to: &json)
+        label(event.labelIndex, model)
         json.key("contributors")
         json.beginArray()
         for index in 0..<event.contributors.count {
             let contributor = event.contributors[index]
             json.beginObject()
             json.key("channel")
-            model.writeChannel(Int(contributor.channel), to: &json)
+            if let model {
+                model.writeChannel(Int(contributor.channel), to: &json)
+            } else {
+                json.null()
+            }
             json.key("share")
             json.number(contributor.share)
             json.endObject()
@@ -109,7 +114,7 @@ package struct PipelineEventWriter: ~Copyable {
 
     /// Writes the retained message that says how an alarm stands after `event`.
     package mutating func writeState(
-        after event: AlertEvent, subject: UnsafeRawBufferPointer, model: EventModel
+        after event: AlertEvent, subject: UnsafeRawBufferPointer, model: EventModel?
     ) -> EventWriteResult {
         let isRaised = event.transition != .cleared
         json.reset()
@@ -135,8 +140,7 @@ package struct PipelineEventWriter: ~Copyable {
         }
         json.key("threshold")
         json.number(event.threshold)
-        json.key("label")
-        model.writeLabel(Int(event.labelIndex), to: &json)
+        label(event.labelIndex, model)
         if !isRaised {
             json.key("reason")
             json.string(event.reason.name)
@@ -169,7 +173,16 @@ package struct PipelineEventWriter: ~Copyable {
         json.beginCloudEventData(timeNanoseconds: timeNanoseconds)
     }
 
-    private mutating func circumstances(_ evaluation: Evaluation?, model: EventModel) {
+    private mutating func label(_ index: Int16, _ model: EventModel?) {
+        json.key("label")
+        if let model {
+            model.writeLabel(Int(index), to: &json)
+        } else {
+            json.null()
+        }
+    }
+
+    private mutating func circumstances(_ evaluation: Evaluation?, model: EventModel?) {
         if let evaluation {
             json.key("window")
             json.beginObject()
@@ -181,8 +194,10 @@ package struct PipelineEventWriter: ~Copyable {
             json.integer(evaluation.window.samples)
             json.endObject()
         }
-        json.key("model")
-        json.fragment(model.model)
+        if let model {
+            json.key("model")
+            json.fragment(model.model)
+        }
         guard let evaluation else { return }
         json.key("latency")
         json.beginObject()

@@ -16,7 +16,7 @@ extension Pipeline {
                 slot: slot, EventReference(boot: settings.boot, sequence: event.sequence))
             unsafe raisedKeys.keep(key, slot: slot)
         }
-        unsafe send(event, subject: key)
+        unsafe send(event, subject: key, on: alarmTopics)
         if transition != .reminded {
             unsafe keep(transition == .cleared ? nil : alarms[slot], key: key)
         }
@@ -30,37 +30,43 @@ extension Pipeline {
         guard !hasRetired, lane.hasRoom(forBytes: roomBytes) else {
             // Nothing of the slot's next asset is decided before it: see `evaluateDueWindows`.
             retiredAlarms.append(
-                RetiredAlarm(key: unsafe Array(key), state: state, reason: .evicted))
+                RetiredAlarm(
+                    key: unsafe Array(key), state: state, reason: .evicted, topics: alarmTopics))
             return
         }
-        unsafe publishRetired(state, reason: .evicted, subject: key)
+        unsafe publishRetired(state, reason: .evicted, subject: key, on: alarmTopics)
     }
 
     /// Publishes a clear that no evaluation has caused. There is room for it.
     func publishRetired(
-        _ state: AlarmState, reason: ClearReason, subject: UnsafeRawBufferPointer
+        _ state: AlarmState, reason: ClearReason, subject: UnsafeRawBufferPointer,
+        on topics: AlarmTopics
     ) {
         let event = AlertEvent(
             retiring: state, reason: reason, sequence: lane.makeSequence(),
-            rule: model.alarmRule, timeNanoseconds: turnWallNanoseconds, clock: wallClock.state)
-        unsafe send(event, subject: subject)
+            threshold: model.alarmRule.clearBelow, timeNanoseconds: turnWallNanoseconds,
+            clock: wallClock.state)
+        unsafe send(event, subject: subject, on: topics)
         unsafe keep(nil, key: subject)
     }
 
     /// Clears one of the agent's own alerts that an earlier start has left raised.
     func clearAgentAlert(_ alert: RetiredAgentAlert) {
         agentAlerts.restore(alert.label, alert.raised)
-        publishAgentAlert(alert.label, .cleared, value: 0, limit: 0, reason: .restarted)
+        publishAgentAlert(
+            alert.label, .cleared, value: 0, limit: 0, reason: .restarted, on: earlierTopics)
     }
 
-    private func send(_ event: AlertEvent, subject: UnsafeRawBufferPointer) {
+    private func send(
+        _ event: AlertEvent, subject: UnsafeRawBufferPointer, on topics: AlarmTopics
+    ) {
         metrics.count(event.transition == .cleared ? .alertsCleared : .alertsRaised)
         let written = unsafe events.writeAlert(event, subject: subject, model: model.eventModel)
         var header = header(.alert, sequence: event.sequence)
         header.contentType = .cloudEventsJSON
         // Only the event: the retained state holds as long as the alarm does.
         header.expirySeconds = settings.expirySeconds
-        unsafe submitEvent(settings.topics.alerts, subject, written, header)
+        unsafe submitEvent(topics.alerts, subject, written, header)
 
         let state = unsafe events.writeState(
             after: event, subject: subject, model: model.eventModel)
@@ -68,7 +74,7 @@ extension Pipeline {
         header.contentType = .json
         header.isRetained = true
         header.supersedes = true
-        unsafe submitEvent(settings.topics.states, subject, state, header)
+        unsafe submitEvent(topics.states, subject, state, header)
         // Transitions are rare; the strings of a log line may be made here.
         notices.post(
             .alarm(
@@ -118,10 +124,13 @@ extension Pipeline {
     }
 
     /// Sends one of the agent's own alerts about this pipeline, and its retained state.
+    ///
+    /// - Parameter topics: nil: those of now.
     func publishAgentAlert(
         _ label: AgentAlertLabel, _ transition: AlertTransition, value: Double, limit: Double,
-        reason: ClearReason = .recovered
+        reason: ClearReason = .recovered, on topics: AlarmTopics? = nil
     ) {
+        let topics = topics ?? alarmTopics
         let sequence = lane.makeSequence()
         let alert = agentAlerts.makeAlert(
             label, transition, sequence: sequence, boot: settings.boot,
@@ -132,7 +141,7 @@ extension Pipeline {
         header.contentType = .cloudEventsJSON
         let written = agentEvents.writeAlert(alert, subject: subject)
         unsafe agentEvents.withMessage { bytes in
-            unsafe submit(settings.topics.agentAlerts, nil, written, header, bytes)
+            unsafe submit(topics.agentAlerts, nil, written, header, bytes)
         }
         header = self.header(.notice, sequence: lane.makeSequence())
         header.contentType = .json
@@ -140,7 +149,7 @@ extension Pipeline {
         header.supersedes = true
         let state = agentEvents.writeState(after: alert, subject: subject)
         unsafe agentEvents.withMessage { bytes in
-            unsafe submit(settings.topics.agentStates, nil, state, header, bytes)
+            unsafe submit(topics.agentStates, nil, state, header, bytes)
         }
         keep(alert)
         notices.post(.agentAlert(label, transition, value: value, limit: limit))

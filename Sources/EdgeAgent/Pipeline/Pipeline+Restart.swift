@@ -16,6 +16,8 @@ extension Pipeline {
         var key: [UInt8]
         var state: AlarmState
         var reason: ClearReason
+        /// On which it was raised.
+        var topics: AlarmTopics
     }
 
     /// Has the windows saved in a file. Before `restore`.
@@ -59,7 +61,8 @@ extension Pipeline {
         }
         var raised: [Int: AlarmState] = [:]
         if let saved { raised = restoreWindows(saved, now: now, &report) }
-        for kept in kept {
+        restoreTopics(kept, &report)
+        for kept in kept where kept.key != AlarmTopics.key {
             restoreAlarm(kept, raised, age, maximumAgeNanoseconds, now: now, &report)
         }
         metrics.set(.assets, UInt64(bank.assetCount))
@@ -109,6 +112,17 @@ extension Pipeline {
         return raised
     }
 
+    private func restoreTopics(_ kept: [OutboxKept], _ report: inout RestoreReport) {
+        // Of an agent that kept none, they are taken to be the same.
+        guard let kept = kept.first(where: { $0.key == AlarmTopics.key }) else { return }
+        guard let topics = AlarmTopics(kept) else {
+            report.windowsRefused = "saved topics are of another version"
+            return
+        }
+        areTopicsKept = topics == alarmTopics
+        if !areTopicsKept { earlierTopics = topics }
+    }
+
     private func restoreAlarm(
         _ kept: OutboxKept, _ raised: [Int: AlarmState], _ age: SavedAge,
         _ maximumAgeNanoseconds: UInt64, now: AlarmInstant,
@@ -128,11 +142,14 @@ extension Pipeline {
                 saved, nameHash: nameHash, modelHash: modelHash, age: age,
                 maximumAgeNanoseconds: maximumAgeNanoseconds,
                 hasRoom: known != nil || bank.assetCount < bank.limits.maximumAssets)
-            guard case .goesOn(let isSameModel) = decision,
+            let topics = earlierTopics ?? alarmTopics
+            // On other topics nobody would find its clear.
+            guard case .goesOn(let isSameModel) = decision, topics.areAlarmsOnSame(as: alarmTopics),
                 let slot = unsafe known ?? newSlot(key, now)
             else {
                 retiredAlarms.append(
-                    RetiredAlarm(key: kept.key, state: saved.state, reason: .restarted))
+                    RetiredAlarm(
+                        key: kept.key, state: saved.state, reason: .restarted, topics: topics))
                 report.alarmsToClear += 1
                 return
             }
@@ -178,6 +195,8 @@ extension Pipeline {
     }
 
     private func keep(_ key: UnsafeRawBufferPointer, _ bytes: UnsafeRawBufferPointer) {
+        // Known to the next start before anything that is raised there.
+        if !areTopicsKept, unsafe !bytes.isEmpty, !hasRetired { keepTopics() }
         let sequence = lane.makeSequence()
         let now = MonotonicClock.nanoseconds
         switch unsafe lane.keep(sequence: sequence, key: key, bytes: bytes, nowNanoseconds: now) {
@@ -185,6 +204,18 @@ extension Pipeline {
         case .later: break
         case .refused:
             unsafe undeliverable(key, reason: "the alarm's state does not fit the outbox's lane")
+        }
+    }
+
+    /// Only once nothing is raised on the earlier ones.
+    private func keepTopics() {
+        earlierTopics = nil
+        areTopicsKept = unsafe AlarmTopics.key.withUnsafeBytes { key in
+            unsafe alarmTopics.bytes.withUnsafeBytes { bytes in
+                unsafe lane.keep(
+                    sequence: lane.makeSequence(), key: key, bytes: bytes,
+                    nowNanoseconds: MonotonicClock.nanoseconds) != .refused
+            }
         }
     }
 
@@ -204,9 +235,11 @@ extension Pipeline {
         while let retired = retiredAlarms.last, lane.hasRoom(forBytes: roomBytes) {
             retiredAlarms.removeLast()
             unsafe retired.key.withUnsafeBytes { key in
-                unsafe publishRetired(retired.state, reason: retired.reason, subject: key)
+                unsafe publishRetired(
+                    retired.state, reason: retired.reason, subject: key, on: retired.topics)
             }
         }
+        if earlierTopics != nil, !hasRetired { keepTopics() }
     }
 
     /// Whether clears wait that must come before anything else of their assets.

@@ -72,6 +72,11 @@ package final class Pipeline {
     var keptAlarm = (sequence: UInt64(0), atNanoseconds: UInt64(0))
     var retiredAlarms: [RetiredAlarm] = []
     var retiredAgentAlerts: [RetiredAgentAlert] = []
+    let alarmTopics: AlarmTopics
+    /// Where the start before has left alarms raised; nil: on the same topics.
+    var earlierTopics: AlarmTopics?
+    /// Whether the next start will know `alarmTopics`.
+    var areTopicsKept = false
 
     // MARK: The turn
     var poll = PollSet(capacity: 8)
@@ -102,6 +107,7 @@ package final class Pipeline {
         self.wallClock = wallClock
         self.control = control
         predictions = settings.predictions
+        alarmTopics = AlarmTopics(settings.topics)
         metrics = PipelineMetrics()
         notices = NoticeBox()
         do {

@@ -9,12 +9,14 @@ struct OutboxBatch {
     /// Drops to add to the counters that outlive the process.
     var drops: [OutboxDropCount] = []
     var kept: [OutboxKept] = []
+    /// Refused states to delete; those of this batch among them.
+    var outdated: [OutboxOutdated] = []
     /// Whether those are all there are, and not only what was closed before.
     var isAllKept = false
 
     var isEmpty: Bool {
         inserts.isEmpty && deletes.isEmpty && quarantines.isEmpty && attempts.isEmpty
-            && drops.isEmpty && kept.isEmpty
+            && drops.isEmpty && kept.isEmpty && outdated.isEmpty
     }
 }
 
@@ -22,6 +24,13 @@ struct OutboxBatch {
 struct OutboxRefusal: Equatable {
     var record: OutboxRecord
     var reasonCode: UInt8
+}
+
+/// The refused states of a topic that a newer one has made worthless.
+struct OutboxOutdated: Equatable {
+    var topic: [UInt8]
+    /// Of the newer one's identifier: those below it go.
+    var counter: Int64
 }
 
 /// How many records of a class were given up, and why.
@@ -37,4 +46,6 @@ struct OutboxWriteReport {
     var evicted: [OutboxStore.Outline] = []
     /// Refused records that had to go for the quarantine's bound.
     var quarantineDropped: [OutboxDropCount] = []
+    /// How many refused states were deleted for a newer one of their topic.
+    var outdated = 0
 }

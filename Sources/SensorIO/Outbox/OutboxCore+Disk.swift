@@ -5,6 +5,7 @@ extension OutboxCore {
         var due: UInt64?
         if let inserts = insertDue() { due = inserts }
         if let keptDue = keptDue(now: now) { due = min(due ?? .max, keptDue) }
+        if !outdated.isEmpty { due = 0 }
         // Refusals come in crowds: a commit for each would wear the disk out.
         if !refusals.isEmpty { due = min(due ?? .max, refusedAt &+ limits.commitDelay) }
         if !attemptChanges.isEmpty { due = min(due ?? .max, attemptedAt &+ limits.commitDelay) }
@@ -58,6 +59,7 @@ extension OutboxCore {
         }
         batch.deletes = deletable.keys.sorted()
         batch.quarantines = refusals
+        batch.outdated = Array(outdated.values)
         batch.attempts = attemptChanges
         batch.drops = uncountedDrops
         (batch.kept, batch.isAllKept) = keptBatch(withInserts: withInserts)
@@ -99,11 +101,13 @@ extension OutboxCore {
         attemptChanges.removeAll()
         uncountedDrops.removeAll()
         if !batch.kept.isEmpty { keptCommitted(isAll: batch.isAllKept) }
+        if !batch.outdated.isEmpty { outdated.removeAll() }
+        counters.superseded += UInt64(report.outdated)
         for drop in report.quarantineDropped { countDrop(drop.recordClass, drop.cause, drop.count) }
         evicted(report.evicted)
         if isDiskFailed {
             isDiskFailed = false
-            isMemoryAllThereIs = false
+            memoryIsSpared()
             events.append(.diskRecovered)
         }
         spill()
@@ -114,7 +118,7 @@ extension OutboxCore {
         if let batch { inDoubt.formUnion(batch.inserts.lazy.map(\.id)) }
         if !isDiskFailed { events.append(.diskFailed(error)) }
         isDiskFailed = true
-        isMemoryAllThereIs = !isConnected && isUplinkTried
+        judgeMemory(now: now)
         diskRetryAt = now &+ limits.diskRetry
         // What waits for the quarantine is bounded like everything in memory.
         while refusals.count > 100 {
@@ -122,6 +126,23 @@ extension OutboxCore {
             countDrop(record.recordClass, .quarantineFull, 1)
         }
         boundMemory()
+    }
+
+    /// Memory counts when neither the uplink nor the disk has been there for longer than it takes to try the disk again.
+    ///
+    /// Before, what led to records is not confirmed: it comes again should they be lost, and until then no more comes
+    /// than the sensors' broker sends without a confirmation.
+    private mutating func judgeMemory(now: UInt64) {
+        guard !isConnected, isUplinkTried else { return }
+        let since = nothingLeftSince ?? now
+        nothingLeftSince = since
+        isMemoryAllThereIs = now &- since >= limits.diskRetry
+    }
+
+    /// The uplink or the disk is there again.
+    mutating func memoryIsSpared() {
+        nothingLeftSince = nil
+        isMemoryAllThereIs = false
     }
 
     /// Rows that were read and then deleted must not be sent. It is rare: normally they are long passed.
@@ -233,6 +254,7 @@ extension OutboxCore {
             topics[hash]?.rows = 0
             topics[hash]?.backlog = 0
             topics[hash]?.latestSuperseding = -1
+            topics[hash]?.newestSuperseding = -1
         }
         for index in backlogByClass.indices {
             backlogByClass[index] = 0
@@ -248,6 +270,8 @@ extension OutboxCore {
         }
         settledBeforeScan.merge(deletable) { old, _ in old }
         deletable.removeAll()
+        refusedStates = Set(
+            refusals.lazy.filter { $0.record.header.supersedes }.map(\.record.topicHash))
     }
 
     /// A row that is on the disk.
@@ -258,6 +282,8 @@ extension OutboxCore {
         rows += 1
         if record.header.supersedes {
             topic.latestSuperseding = max(topic.latestSuperseding, record.id)
+            topic.newestSuperseding = max(topic.newestSuperseding, record.id)
+            outdate(hash, Array(record.bytes.prefix(record.topicCount)), by: record.id)
         }
         if entries[record.id] != nil {
             entries[record.id]?.isDurable = true
@@ -274,6 +300,12 @@ extension OutboxCore {
     /// The scan is complete.
     mutating func endScan() {
         isScanned = true
+        for entry in entries.values where entry.record.header.supersedes {
+            let (record, hash) = (entry.record, entry.record.topicHash)
+            let newest = max(topics[hash]?.newestSuperseding ?? -1, record.id)
+            topics[hash]?.newestSuperseding = newest
+            outdate(hash, Array(record.bytes.prefix(record.topicCount)), by: record.id)
+        }
         settledBeforeScan.removeAll()
         inDoubt.removeAll()
         for hash in Array(topics.keys) { forgetTopicIfIdle(hash) }
@@ -302,6 +334,11 @@ extension OutboxCore {
         for index in refusals.indices {
             refusals[index].record.id = moved(refusals[index].record.id)
         }
+        for hash in topics.keys {
+            let newest = topics[hash]?.newestSuperseding ?? -1
+            topics[hash]?.newestSuperseding = moved(newest)
+        }
+        for hash in outdated.keys { outdated[hash]?.counter += delta }
         nextCounter += delta
     }
 

@@ -10,12 +10,18 @@ extension OutboxCore {
 
     /// Takes note of a live record whose PUBACK was there before the outbox looked at it, as were those of
     /// all live records of its lane before it: there is nothing left to do about it.
-    mutating func acceptSettled(lane: Int, sequence: UInt64) {
+    mutating func acceptSettled(
+        lane: Int, header: OutboxRecordHeader, topic: UnsafeRawBufferPointer
+    ) {
+        let sequence = header.sequence
+        let outdates = unsafe outdatesRefused(header, topic)
         counters.accepted += 1
         counters.delivered += 1
         counters.deliveredLive += 1
         counters.sparedTheDisk += 1
-        if lanes[lane].awaiting.first == nil {
+        if outdates {
+            lanes[lane].awaiting.append((sequence, Self.outdatingMark))
+        } else if lanes[lane].awaiting.first == nil {
             lanes[lane].durableSequence = sequence
         } else {
             // No record has this identifier: when its turn comes it counts as settled.

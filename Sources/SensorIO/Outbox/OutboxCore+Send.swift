@@ -77,6 +77,7 @@ extension OutboxCore {
         return topic.live == 0 && topic.backlog == 0 && topic.blockedUntil <= now
             // On the disk before an older row's deletion is; but a broken disk stops nobody.
             && (topic.rows == 0 || entry.isDurable || isDiskFailed)
+            && (outdated[entry.record.topicHash] == nil || isDiskFailed)
     }
 
     func isExpired(_ record: OutboxRecord, elapsed: Int64) -> Bool {
@@ -90,142 +91,6 @@ extension OutboxCore {
         guard record.header.expirySeconds > 0 else { return 0 }
         let age = max(0, elapsed &- record.elapsedNanoseconds) / 1_000_000_000
         return UInt32(clamping: max(1, Int64(record.header.expirySeconds) - age))
-    }
-
-    // MARK: Backlog
-
-    private mutating func backlogStep(
-        _ recordClass: OutboxRecordClass, now: UInt64, elapsed: Int64
-    ) -> Step {
-        let index = Int(recordClass.rawValue)
-        while backlogByClass[index] > 0, !isExhausted[index] {
-            guard loadedIndex < loaded.count, loaded[loadedIndex].recordClass == recordClass else {
-                // What is known of rows is written before they are read again.
-                guard now >= readRetryAt, attemptChanges.isEmpty || isDiskFailed else {
-                    return .nothing
-                }
-                return .load(recordClass, after: cursor[index], limit: limits.loadBatch)
-            }
-            let record = loaded[loadedIndex]
-            if isSendable(record, now: now, elapsed: elapsed) {
-                guard takeDrainToken(now) else { return .nothing }
-                loadedIndex += 1
-                cursor[index] = record.id
-                return .publish(takeFromBacklog(record, now: now))
-            }
-            loadedIndex += 1
-            cursor[index] = record.id
-        }
-        return .nothing
-    }
-
-    /// Decides over a row of the backlog; false: passed over, or settled without being sent.
-    private mutating func isSendable(_ record: OutboxRecord, now: UInt64, elapsed: Int64) -> Bool {
-        let hash = record.topicHash
-        guard entries[record.id] == nil, deletable[record.id] == nil, let topic = topics[hash]
-        else { return false }
-        if skipped.contains(hash) || topic.live > 0 || topic.blockedUntil > now {
-            let index = Int(record.recordClass.rawValue)
-            skipped.insert(hash)
-            skippedFloor[index] = min(skippedFloor[index], record.id)
-            return false
-        }
-        if record.header.supersedes, topic.latestSuperseding > record.id {
-            counters.superseded += 1
-            removeFromBacklog(record.id, hash)
-            markDeletable(record.id, hash, now: now)
-            return false
-        }
-        if isExpired(record, elapsed: elapsed) {
-            expire(record.id, hash, now: now)
-            return false
-        }
-        return true
-    }
-
-    private mutating func takeFromBacklog(_ record: OutboxRecord, now: UInt64) -> OutboxRecord {
-        let hash = record.topicHash
-        removeFromBacklog(record.id, hash)
-        topics[hash]?.inMemory += 1
-        memoryBytes += record.memoryBytes
-        entries[record.id] = Entry(
-            record: record, lane: -1, acceptedAt: now, delivery: .inFlight, isDurable: true,
-            isLate: true)
-        counters.drained += 1
-        var late = record
-        late.markHistorical()
-        return late
-    }
-
-    /// Gives up a row of the backlog for its age; does nothing for one that is on its way.
-    mutating func expire(_ id: Int64, _ hash: UInt64, now: UInt64) {
-        guard entries[id] == nil, deletable[id] == nil, topics[hash] != nil else { return }
-        countDropForDisk(OutboxRecord.recordClass(of: id), .expired)
-        removeFromBacklog(id, hash)
-        markDeletable(id, hash, now: now)
-    }
-
-    private mutating func removeFromBacklog(_ id: Int64, _ hash: UInt64) {
-        backlogByClass[Int(OutboxRecord.recordClass(of: id).rawValue)] -= 1
-        topics[hash]?.backlog -= 1
-    }
-
-    /// Takes over what ``Step/load(_:after:limit:)`` asked for.
-    mutating func loaded(_ records: [OutboxRecord], of recordClass: OutboxRecordClass) {
-        loaded = records
-        loadedIndex = 0
-        if records.isEmpty { isExhausted[Int(recordClass.rawValue)] = true }
-    }
-
-    /// Rows could not be read; they are asked for again later.
-    mutating func loadFailed(now: UInt64) {
-        dropLoaded()
-        readRetryAt = now &+ limits.diskRetry
-    }
-
-    /// Reads the backlog from where something was passed over.
-    mutating func rewind() {
-        for index in cursor.indices where skippedFloor[index] != .max {
-            cursor[index] = min(cursor[index], skippedFloor[index] - 1)
-            isExhausted[index] = false
-            skippedFloor[index] = .max
-        }
-        skipped.removeAll(keepingCapacity: true)
-        dropLoaded()
-    }
-
-    mutating func dropLoaded() {
-        loaded.removeAll(keepingCapacity: true)
-        loadedIndex = 0
-    }
-
-    /// A topic may be sendable again.
-    mutating func unblock(_ hash: UInt64) {
-        if skipped.contains(hash) { rewind() }
-    }
-
-    private mutating func unblockDue(_ now: UInt64) {
-        guard !blocked.isEmpty, blocked.contains(where: { $0.until <= now }) else { return }
-        let due = blocked.filter { $0.until <= now }
-        blocked.removeAll { $0.until <= now }
-        for topic in due {
-            if topics[topic.topicHash]?.blockedUntil ?? .max <= now {
-                topics[topic.topicHash]?.blockedUntil = 0
-            }
-            unblock(topic.topicHash)
-            forgetTopicIfIdle(topic.topicHash)
-        }
-    }
-
-    private mutating func takeDrainToken(_ now: UInt64) -> Bool {
-        guard let rate = limits.drainRecordsPerSecond else { return true }
-        let passed = Double(now &- drainTokensAt) / 1e9
-        // A second's worth at most, and never less than one.
-        drainTokens = min(drainTokens + passed * Double(rate), max(1, Double(rate) / 10))
-        drainTokensAt = now
-        guard drainTokens >= 1 else { return false }
-        drainTokens -= 1
-        return true
     }
 
     // MARK: Outcomes
@@ -306,10 +171,17 @@ extension OutboxCore {
             return
         }
         removePending(id)
+        let newest = topics[hash]?.newestSuperseding ?? -1
         let index = inFlight.firstIndex { $0.topicHash == hash } ?? inFlight.count
         settle(id, now: now, isDelivered: false)
         if refusals.isEmpty { refusedAt = now }
         refusals.append(OutboxRefusal(record: record, reasonCode: reason.rawValue))
+        if record.header.supersedes {
+            refusedStates.insert(hash)
+            if newest > id {
+                outdate(hash, Array(record.bytes.prefix(record.topicCount)), by: newest)
+            }
+        }
         events.append(
             .quarantined(
                 topic: record.topic, sequence: record.header.sequence, boot: record.boot,
@@ -365,7 +237,7 @@ extension OutboxCore {
     mutating func connected() {
         isConnected = true
         isUplinkTried = true
-        isMemoryAllThereIs = false
+        memoryIsSpared()
     }
 
     /// The connection is gone, and with it everything in flight.

@@ -18,6 +18,8 @@ struct OutboxCore {
         var maximumAge: Int64 = 30 * 86_400 * 1_000_000_000
         var drainRecordsPerSecond: Int?
         var diskRetry: UInt64 = 5_000_000_000
+        /// For how long what is new waits for rows of its topic that cannot be read.
+        var unreadablePatience: UInt64 = 10_000_000_000
         /// Settled rows are deleted when there are so many, or after so long, or with other writes.
         var deleteBatch = 512
         var deleteDelay: UInt64 = 1_000_000_000
@@ -67,6 +69,8 @@ struct OutboxCore {
         var backlog = 0
         /// The last durable record with the mark "supersedes".
         var latestSuperseding: Int64 = -1
+        /// The last one of all, durable or not.
+        var newestSuperseding: Int64 = -1
         var blockedUntil: UInt64 = 0
     }
 
@@ -131,14 +135,22 @@ struct OutboxCore {
     var attemptedAt: UInt64 = 0
     var uncountedDrops: [OutboxDropCount] = []
     var kept = KeptChanges()
+    /// Topics of which a state may be in the quarantine, or is on its way there.
+    var refusedStates: Set<UInt64> = []
+    /// What the next transaction deletes from the quarantine, by topic.
+    var outdated: [UInt64: OutboxOutdated] = [:]
     var rows = 0
     var isDiskFailed = false
-    /// Whether the disk was found not to be writable while there is no uplink.
+    /// Since when the disk is known not to be writable while there is no uplink; nil: one of them is there.
+    var nothingLeftSince: UInt64?
+    /// Whether that has lasted, so that a record is taken for safe when it is in memory.
     var isMemoryAllThereIs = false
     /// Whether it is known how the uplink is: at the start it is neither there nor away.
     var isUplinkTried = false
     var diskRetryAt: UInt64 = 0
     var readRetryAt: UInt64 = 0
+    /// Since when rows cannot be read that are to be sent.
+    var unreadableSince: UInt64?
 
     // The backlog.
     var backlogByClass = OutboxRecordClass.allCases.map { _ in 0 }
@@ -203,8 +215,12 @@ struct OutboxCore {
             lanes[lane].held += 1
             pending[Int(state.recordClass.rawValue)].append(record.id)
         }
+        if header.supersedes { state.newestSuperseding = record.id }
         topics[hash] = state
         lanes[lane].awaiting.append((header.sequence, record.id))
+        if header.supersedes, outdate(hash, unsafe Array(topic), by: record.id) {
+            lanes[lane].awaiting.append((header.sequence, Self.outdatingMark))
+        }
         fresh.append(record.id)
         memoryBytes += record.memoryBytes
         counters.accepted += 1
@@ -224,12 +240,14 @@ struct OutboxCore {
 
     /// Every record of the lane up to this one is durable or settled.
     ///
-    /// While the disk cannot be written, only a PUBACK counts. With no uplink either, memory is what there is:
-    /// then a record counts when it is there, so that readings do not stand still.
+    /// While the disk cannot be written, only a PUBACK counts. With no uplink either for a while, memory is what there
+    /// is: then a record counts when it is there, so that readings do not stand still.
     mutating func durableSequence(lane: Int) -> UInt64 {
         while let first = lanes[lane].awaiting.first {
             if first.id == Self.keptMark {
                 if first.sequence > lanes[lane].keptDurable, !isDiskFailed { break }
+            } else if first.id == Self.outdatingMark {
+                if !outdated.isEmpty, !isDiskFailed { break }
             } else if !isMemoryAllThereIs, isInMemoryOnly(first.id) {
                 break
             }

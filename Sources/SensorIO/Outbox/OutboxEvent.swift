@@ -33,6 +33,8 @@ package enum OutboxEvent: Sendable, Equatable {
         topic: String, sequence: UInt64, boot: UInt64, reasonCode: UInt8, count: Int = 1)
     /// The disk cannot be written: records are kept in memory, as far as it goes.
     case diskFailed(SQLiteError)
+    /// So many records that are to be sent cannot be read: newer ones go before them.
+    case backlogUnreadable(count: Int)
     /// The disk can be written again; everything that waited in memory is on it.
     case diskRecovered
     /// The database was damaged: it stands aside under the path, and this many records were saved from it.

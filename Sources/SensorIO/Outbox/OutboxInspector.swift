@@ -84,37 +84,69 @@ package final class OutboxInspector {
     }
 
     /// Gives the records that wait to `body`, in the order in which they are sent; false from it ends.
+    ///
+    /// It is read in pieces, so that `body` may take its time: whoever writes meanwhile is not hindered, and what they
+    /// write may be among it or not.
     package func forEachRecord(_ body: (Record) -> Bool) throws(SQLiteError) {
-        try forEach("\(OutboxStore.columns), id, NULL FROM record ORDER BY id", body)
+        try forEach("\(OutboxStore.columns), id, NULL FROM record", body)
     }
 
-    /// Gives the quarantined records to `body`, the oldest refusal first; false from it ends.
+    /// Gives the quarantined records to `body`, the oldest refusal first; false from it ends. Else as
+    /// ``forEachRecord(_:)``.
     package func forEachQuarantined(_ body: (Record) -> Bool) throws(SQLiteError) {
         try forEach(
             "record, boot, sequence, flags, created, elapsed, expiry, historical, attempts, checksum,"
-                + " topic, payload, id, reason FROM quarantine ORDER BY id", body)
+                + " topic, payload, id, reason FROM quarantine", body)
     }
 
+    /// A piece has at most so many records, and no further one after so many bytes.
+    private static let pieceRecords = 256
+    private static let pieceBytes = 1 << 20
+
     private func forEach(_ query: String, _ body: (Record) -> Bool) throws(SQLiteError) {
-        let statement = try connection.prepare("SELECT " + query)
-        while try statement.step() {
-            let flags = statement.integer(3)
-            let header = OutboxRecordHeader(
-                sequence: UInt64(bitPattern: statement.integer(2)),
-                recordClass: OutboxRecord.recordClass(of: statement.integer(0)),
-                flags: UInt8(truncatingIfNeeded: flags),
-                contentType: MQTTContentType(rawValue: Int(flags >> 8)) ?? .none,
-                historicalOffset: Int(clamping: statement.integer(7)),
-                expirySeconds: UInt32(clamping: statement.integer(6)),
-                createdNanoseconds: statement.integer(4))
-            let record = Record(
-                key: statement.integer(12), boot: UInt64(bitPattern: statement.integer(1)),
-                header: header, attempts: Int(clamping: statement.integer(8)),
-                topic: String(decoding: statement.bytes(10), as: UTF8.self),
-                payload: statement.bytes(11),
-                reasonCode: statement.isNull(13) ? nil : UInt8(clamping: statement.integer(13)))
-            guard body(record) else { return }
+        let statement = try connection.prepare(
+            "SELECT \(query) WHERE id > ? ORDER BY id LIMIT \(Self.pieceRecords)")
+        var last = Int64.min
+        while true {
+            let piece = try piece(statement, after: last)
+            guard let newest = piece.last?.key else { return }
+            last = newest
+            for record in piece { guard body(record) else { return } }
         }
+    }
+
+    /// Reads a few records, and ends the transaction: an open one keeps the log from being written back, and it grows.
+    private func piece(_ statement: SQLiteStatement, after key: Int64) throws(SQLiteError)
+        -> [Record]
+    {
+        statement.bind(1, key)
+        defer { statement.reset() }
+        var piece: [Record] = []
+        var bytes = 0
+        while bytes < Self.pieceBytes, try statement.step() {
+            let record = Self.record(statement)
+            bytes += record.payload.count + record.topic.utf8.count
+            piece.append(record)
+        }
+        return piece
+    }
+
+    private static func record(_ statement: SQLiteStatement) -> Record {
+        let flags = statement.integer(3)
+        let header = OutboxRecordHeader(
+            sequence: UInt64(bitPattern: statement.integer(2)),
+            recordClass: OutboxRecord.recordClass(of: statement.integer(0)),
+            flags: UInt8(truncatingIfNeeded: flags),
+            contentType: MQTTContentType(rawValue: Int(flags >> 8)) ?? .none,
+            historicalOffset: Int(clamping: statement.integer(7)),
+            expirySeconds: UInt32(clamping: statement.integer(6)),
+            createdNanoseconds: statement.integer(4))
+        return Record(
+            key: statement.integer(12), boot: UInt64(bitPattern: statement.integer(1)),
+            header: header, attempts: Int(clamping: statement.integer(8)),
+            topic: String(decoding: statement.bytes(10), as: UTF8.self),
+            payload: statement.bytes(11),
+            reasonCode: statement.isNull(13) ? nil : UInt8(clamping: statement.integer(13)))
     }
 
     /// Looks for damage: SQLite's own check, and the checksum of every record.
@@ -180,22 +212,24 @@ package final class OutboxInspector {
 
     /// Puts quarantined records back among those that wait, behind all others.
     ///
-    /// Of retained states only the newest of a topic counts, and only if none waits that is newer.
+    /// Of retained states only the newest of a topic counts, and only if none waits that is newer. Those of which a
+    /// newer one was decided are not there any more: the outbox has deleted them.
     ///
     /// - Parameter keys: nil: all of them.
     package static func retryQuarantined(path: String, keys: [Int64]? = nil) throws -> RetryReport {
         try change(path) { store throws(SQLiteError) in
             let rows = try store.connection.prepare(
                 "SELECT record, boot, sequence, flags, created, elapsed, expiry, historical, 0, checksum,"
-                    + " topic, payload, id FROM quarantine ORDER BY id")
+                    + " topic, payload, id FROM quarantine"
+                    + " ORDER BY record & \(OutboxRecord.counterMask), id")
             var report = RetryReport()
-            var chosen: [(key: Int64, record: OutboxRecord)] = []
+            var refused: [(key: Int64, record: OutboxRecord)] = []
+            func isChosen(_ key: Int64) -> Bool { keys?.contains(key) ?? true }
             while try rows.step() {
                 let key = rows.integer(12)
-                guard keys?.contains(key) ?? true else { continue }
                 if let record = OutboxStore.record(rows) {
-                    chosen.append((key, record))
-                } else {
+                    refused.append((key, record))
+                } else if isChosen(key) {
                     report.damaged += 1
                 }
             }
@@ -206,7 +240,11 @@ package final class OutboxInspector {
             var counter = try store.highestCounter()
             // The newest first, to find the older states of its topic; written in their order.
             var restored: [OutboxRecord] = []
-            for (key, record) in chosen.reversed() {
+            for (key, record) in refused.reversed() {
+                guard isChosen(key) else {
+                    if record.header.supersedes { newer.insert(record.topicHash) }
+                    continue
+                }
                 if !record.header.supersedes || newer.insert(record.topicHash).inserted {
                     restored.append(record)
                 } else {

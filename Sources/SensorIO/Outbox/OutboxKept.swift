@@ -15,7 +15,7 @@ package struct OutboxKept: Sendable, Equatable {
 
     /// The longest key, and the most bytes.
     package static let maximumKeyBytes = 512
-    package static let maximumBytes = 256
+    package static let maximumBytes = 4096
 
     /// The number of its row: a hash, so that a row needs no index beside it.
     var rowNumber: Int64 {

@@ -81,9 +81,9 @@ extension OutboxStore {
         return drops
     }
 
-    /// The highest counter in any row's identifier; 0 if there are no rows.
+    /// The highest counter in the identifier of any row, or of any refused state; 0 if there are none.
     func highestCounter() throws(SQLiteError) -> Int64 {
-        var highest: Int64 = 0
+        var highest = try refusedStates().highestCounter
         for recordClass in OutboxRecordClass.allCases {
             let base = OutboxRecord.base(of: recordClass)
             let id = try connection.integer(

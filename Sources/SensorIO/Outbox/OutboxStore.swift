@@ -140,6 +140,7 @@ final class OutboxStore {
             if !batch.quarantines.isEmpty {
                 report.quarantineDropped = try self.quarantine(batch.quarantines)
             }
+            for outdated in batch.outdated { report.outdated += try self.delete(outdated) }
             try self.keep(batch.kept)
             if !batch.inserts.isEmpty || !batch.quarantines.isEmpty { try self.evict(&report) }
             for drop in batch.drops + report.quarantineDropped { try self.count(drop) }

@@ -31,6 +31,7 @@ extension OutboxWorker {
                 core.committed(batch, OutboxWriteReport())
             } else {
                 core.committed(batch, try store.write(batch))
+                if !batch.outdated.isEmpty { learnQuarantine(store) }
             }
             needsUpkeep = true
             lastActivity = now
@@ -41,13 +42,13 @@ extension OutboxWorker {
     }
 
     func load(_ recordClass: OutboxRecordClass, after id: Int64, limit: Int) {
-        guard let store else {
+        guard let source = store ?? reader else {
             core.loadFailed(now: now)
             return
         }
         do throws(SQLiteError) {
-            let (records, damaged) = try store.rows(recordClass, after: id, limit: limit)
-            guard damaged.isEmpty else {
+            let (records, damaged) = try source.rows(recordClass, after: id, limit: limit)
+            guard damaged.isEmpty || store == nil else {
                 // Their topics are not known for certain, so the counts are made anew.
                 scan()
                 return
@@ -55,7 +56,8 @@ extension OutboxWorker {
             core.loaded(records, of: recordClass)
         } catch {
             core.loadFailed(now: now)
-            diskFailed(error)
+            if store != nil { diskFailed(error) }
+            reader = nil
         }
     }
 
@@ -66,7 +68,9 @@ extension OutboxWorker {
             salvage(error)
             return
         case .inputOutput, .cannotOpen, .readOnly, .other:
-            // What this handle believes to be on the disk is in doubt; the next attempt opens a new one.
+            // What this handle believes to be on the disk is in doubt; the next attempt opens a new one. For reading it
+            // has to do until then.
+            reader = store ?? reader
             store = nil
         case .full, .busy, .memory:
             break
@@ -86,6 +90,7 @@ extension OutboxWorker {
                 // Everything that is only in the log, and perhaps only in the kernel's memory after a failed
                 // fsync, is written and synchronised anew before anything is built on it.
                 try store.checkpoint(truncate: true)
+                reader = nil
                 self.store = store
             } else {
                 let opening = try OutboxOpening(configuration: configuration, now: .now())
@@ -115,6 +120,7 @@ extension OutboxWorker {
         let before = core
         core.beginScan()
         do throws(SQLiteError) {
+            core.scannedQuarantine(try store.refusedStates())
             try store.scan { id, record in
                 if let record {
                     core.scanned(record)
@@ -135,9 +141,19 @@ extension OutboxWorker {
         core.endScan()
     }
 
+    /// Counts anew what is in the quarantine. Where that fails the old count, and topics that no longer have a state
+    /// there, cost a look each.
+    private func learnQuarantine(_ store: OutboxStore) {
+        guard let states = try? store.refusedStates(), let count = try? store.quarantinedCount()
+        else { return }
+        core.refusedStates = states.topics
+        quarantined = count
+    }
+
     /// Moves a damaged database aside and goes on with what can be saved from it.
     private func salvage(_ reason: SQLiteError) {
         store = nil
+        reader = nil
         // A disk that damages what was just saved to it would keep us at this for ever, and fill itself up.
         if now &- salvagedAt > Self.salvagePauseNanoseconds { salvages = 0 }
         guard salvages < Self.maximumSalvages else {
@@ -159,6 +175,7 @@ extension OutboxWorker {
     }
 
     func closeStore() {
+        reader = nil
         guard let store else { return }
         // A failure here costs nothing: the log is read at the next start, which takes the end for a crash.
         if !core.isDiskFailed { try? store.endBoot() }

@@ -19,6 +19,11 @@ final class OutboxWorker {
             if let store, newValue !== store { writtenBefore &+= store.bytesWritten }
         }
     }
+    /// The store of before the disk failed: to read the backlog from while none can be written.
+    ///
+    /// A record whose topic has rows waits for them, so without it nothing of such a topic could be sent. What it shows
+    /// is what was committed; it goes when there is a new one, or when it cannot be read either.
+    var reader: OutboxStore?
     /// Through stores that are closed.
     private var writtenBefore: UInt64 = 0
     var writeBudget: OutboxWriteBudget
@@ -186,9 +191,9 @@ final class OutboxWorker {
                 },
                 { entry in
                     switch entry {
-                    case .record(let header, _, _, isLive: true) where settled > 0:
+                    case .record(let header, let topic, _, isLive: true) where settled > 0:
                         settled -= 1
-                        core.acceptSettled(lane: index, sequence: header.sequence)
+                        unsafe core.acceptSettled(lane: index, header: header, topic: topic)
                     case .record(let header, let topic, let payload, let isLive):
                         unsafe core.accept(
                             lane: index, header: header, topic: topic, payload: payload,

@@ -123,6 +123,18 @@ package struct TopicTemplate: Sendable, Equatable {
         }
     }
 
+    /// The template with everything filled in that is known for good: a template of the variables alone.
+    package var boundText: String {
+        var text = ""
+        for part in parts {
+            switch part {
+            case .literal(let bytes): text += String(decoding: bytes, as: UTF8.self)
+            case .variable(let index): text += "{\(variables[index])}"
+            }
+        }
+        return text
+    }
+
     /// The topic of a template that has no variables.
     package var constantTopic: String? {
         var bytes: [UInt8] = []
