@@ -14,13 +14,10 @@ extension StderrLogHandler {
             var json = JSONWriter(growingTo: .max)
             json.beginObject()
             if !isJournal {
-                json.key("time")
-                json.timestamp(nanosecondsSince1970: WallClock.nanoseconds)
+                json.member("time", nanosecondsSince1970: WallClock.nanoseconds)
             }
-            json.key("level")
-            json.string("\(level)")
-            json.key("message")
-            json.string(Self.visible(message))
+            json.member("level", "\(level)")
+            json.member("message", Self.visible(message))
             for (key, value) in pairs {
                 json.key(key)
                 json.string(Self.visible("\(value)"))

@@ -60,40 +60,19 @@ package struct BundleBaseline: Sendable, Equatable {
     package func encoded() -> [UInt8] {
         var json = JSONWriter(growingTo: 16 << 20, layout: .indented)
         json.beginObject()
-        json.key("windows")
-        json.integer(windows)
-        json.key("probabilities")
-        json.numbers(probabilities)
-        json.key("features")
-        json.beginArray()
+        json.member("windows", windows)
+        json.member("probabilities", probabilities)
+        json.beginArray("features")
         for feature in features {
             json.beginObject()
-            json.key("name")
-            json.string(feature.name)
-            json.key("quantiles")
-            json.numbers(feature.quantiles)
+            json.member("name", feature.name)
+            json.member("quantiles", feature.quantiles)
             json.endObject()
         }
         json.endArray()
-        json.key("score")
-        json.numbers(score)
+        json.member("score", score)
         json.endObject()
         _ = json.finish()
         return json.copyBytes() + [0x0A]
-    }
-}
-
-extension JSONWriter {
-    /// Writes an array of numbers; whole ones without a fraction.
-    mutating func numbers(_ values: [Double]) {
-        beginArray()
-        for value in values {
-            if let whole = Int64(exactly: value), abs(whole) < 1 << 53 {
-                integer(whole)
-            } else {
-                number(value)
-            }
-        }
-        endArray()
     }
 }

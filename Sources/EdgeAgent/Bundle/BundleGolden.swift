@@ -68,13 +68,10 @@ package struct BundleGolden: Sendable, Equatable {
         for vector in vectors {
             var json = JSONWriter(growingTo: 64 << 20)
             json.beginObject()
-            json.key("input")
-            json.numbers(vector.input)
-            json.key("output")
-            json.numbers(vector.output)
+            json.member("input", vector.input)
+            json.member("output", vector.output)
             if vector.tolerance > 0 {
-                json.key("tolerance")
-                json.number(vector.tolerance)
+                json.member("tolerance", vector.tolerance)
             }
             json.endObject()
             _ = json.finish()

@@ -66,37 +66,26 @@ package struct AgentStatus: Sendable {
     /// - Parameter time: wall time of the message, nanoseconds since 1970.
     package func online(timeNanoseconds: Int64) -> [UInt8] {
         var json = begin("online", timeNanoseconds: timeNanoseconds)
-        json.key("pipelines")
-        json.beginArray()
+        json.beginArray("pipelines")
         for pipeline in pipelines {
             json.beginObject()
-            json.key("name")
-            json.string(pipeline.name)
-            json.key("model")
-            json.beginObject()
-            json.key("name")
-            json.string(pipeline.bundle)
-            json.key("version")
-            json.string(pipeline.version)
-            json.key("digest")
-            json.string(pipeline.digest)
+            json.member("name", pipeline.name)
+            json.beginObject("model")
+            json.member("name", pipeline.bundle)
+            json.member("version", pipeline.version)
+            json.member("digest", pipeline.digest)
             json.endObject()
-            json.key("origin")
-            json.string(pipeline.origin.name)
-            json.key("budget")
-            json.milliseconds(ofNanoseconds: pipeline.budgetNanoseconds)
+            json.member("origin", pipeline.origin.name)
+            json.member("budget", millisecondsOfNanoseconds: pipeline.budgetNanoseconds)
             json.endObject()
         }
         json.endArray()
         if let requiresSignatures {
-            json.key("updates")
-            json.beginObject()
-            json.key("signature")
-            json.string(requiresSignatures ? "required" : "off")
+            json.beginObject("updates")
+            json.member("signature", requiresSignatures ? "required" : "off")
             json.endObject()
         }
-        json.key("clock")
-        json.string(clock.name)
+        json.member("clock", clock.name)
         return Self.end(&json)
     }
 
@@ -105,30 +94,19 @@ package struct AgentStatus: Sendable {
     /// - Parameter timeNanoseconds: of a stop; a will is written beforehand and knows no time.
     package func offline(_ reason: OfflineReason, timeNanoseconds: Int64? = nil) -> [UInt8] {
         var json = begin("offline", timeNanoseconds: timeNanoseconds)
-        json.key("reason")
-        json.string(reason == .lost ? "lost" : "stopped")
+        json.member("reason", reason == .lost ? "lost" : "stopped")
         return Self.end(&json)
     }
 
     private func begin(_ status: StaticString, timeNanoseconds: Int64?) -> JSONWriter {
         var json = JSONWriter(growingTo: .max)
         json.beginObject()
-        json.key("status")
-        json.string(status)
-        json.key("agent")
-        json.string(agent)
-        json.key("version")
-        json.string(version)
-        json.key("boot")
-        json.integer(boot)
-        json.key("startedAt")
-        json.timestamp(nanosecondsSince1970: startedAtNanoseconds)
-        json.key("time")
-        if let timeNanoseconds {
-            json.timestamp(nanosecondsSince1970: timeNanoseconds)
-        } else {
-            json.null()
-        }
+        json.member("status", status)
+        json.member("agent", agent)
+        json.member("version", version)
+        json.member("boot", boot)
+        json.member("startedAt", nanosecondsSince1970: startedAtNanoseconds)
+        json.member("time", nanosecondsSince1970: timeNanoseconds)
         return json
     }
 

@@ -44,24 +44,18 @@ extension ModelBenchmark.Report {
     package var json: String {
         var json = JSONWriter(growingTo: 4 << 20)
         json.beginObject()
-        json.key("model")
-        json.string(modelPath)
-        json.key("rounds")
-        json.integer(rounds)
-        json.key("iterations")
-        json.integer(iterations)
+        json.member("model", modelPath)
+        json.member("rounds", rounds)
+        json.member("iterations", iterations)
         if let processor {
-            json.key("processor")
-            json.integer(processor)
+            json.member("processor", processor)
         }
-        json.key("engines")
-        json.beginArray()
+        json.beginArray("engines")
         json.benchmark(result)
         if let other { json.benchmark(other) }
         json.endArray()
         if let ratio {
-            json.key("ratio")
-            json.number(Self.rounded(ratio, 1000))
+            json.member("ratio", Self.rounded(ratio, 1000))
         }
         json.endObject()
         _ = json.finish()
@@ -80,20 +74,15 @@ extension ModelBenchmark.Report {
 extension JSONWriter {
     fileprivate mutating func benchmark(_ result: ModelBenchmark.Result) {
         beginObject()
-        key("engine")
         switch result.engine {
         case .builtIn(let set):
-            string("builtIn" as String)
-            key("instructionSet")
-            string(set.rawValue)
+            member("engine", "builtIn")
+            member("instructionSet", set.rawValue)
         case .onnxRuntime(let version, let path, let reason):
-            string("onnxRuntime" as String)
-            key("version")
-            string(version)
-            key("library")
-            string(path)
-            key("reason")
-            string(reason)
+            member("engine", "onnxRuntime")
+            member("version", version)
+            member("library", path)
+            member("reason", reason)
         }
         let times: [(String, UInt64)] = [
             ("minimum", result.minimum), ("p50", result.p50), ("p99", result.p99),
@@ -103,28 +92,20 @@ extension JSONWriter {
             key(name + "Microseconds")
             number(Double(nanoseconds) / 1000)
         }
-        key("arenaBytes")
-        integer(result.arenaBytes)
+        member("arenaBytes", result.arenaBytes)
         if let weightBytes = result.weightBytes {
-            key("weightBytes")
-            integer(weightBytes)
+            member("weightBytes", weightBytes)
         }
-        key("operators")
-        beginArray()
+        beginArray("operators")
         for part in result.operators {
             beginObject()
-            key("index")
-            integer(part.index)
-            key("name")
-            string(part.name)
-            key("outputShape")
-            beginArray()
+            member("index", part.index)
+            member("name", part.name)
+            beginArray("outputShape")
             for extent in part.outputShape { integer(extent) }
             endArray()
-            key("meanMicroseconds")
-            number(part.nanoseconds / 1000)
-            key("share")
-            number(part.share)
+            member("meanMicroseconds", part.nanoseconds / 1000)
+            member("share", part.share)
             endObject()
         }
         endArray()

@@ -21,16 +21,14 @@ extension PageDocuments {
             json.member("raised", UInt64(selection.raised))
             json.key("rule")
             write(pipeline.history.currentRule, &json)
-            json.key("assets")
-            json.beginArray()
+            json.beginArray("assets")
             for asset in selection.assets {
                 json.beginObject()
                 write(asset, &json)
                 if recentPoints > 0 {
                     let points = pipeline.history.points(
                         slot: asset.slot, limit: recentPoints, nowNanoseconds: now)
-                    json.key("recent")
-                    json.beginArray()
+                    json.beginArray("recent")
                     for point in points ?? [] { json.number(Self.shortened(point.score)) }
                     json.endArray()
                 }
@@ -42,34 +40,25 @@ extension PageDocuments {
 
     private func write(_ asset: AssetStanding, _ json: inout JSONWriter) {
         json.member("key", asset.key)
-        json.key("score")
-        json.number(asset.score)
-        json.key("severity")
-        if let severity = asset.severity { json.string(severity.name) } else { json.null() }
-        json.key("isFallback")
-        json.boolean(asset.isFallback)
-        json.key("ageSeconds")
-        json.number((asset.ageSeconds * 10).rounded() / 10)
-        json.key("raisedSeconds")
-        if let seconds = asset.raisedSeconds { json.number(seconds.rounded()) } else { json.null() }
+        json.member("score", asset.score)
+        json.member("severity", asset.severity?.name)
+        json.member("isFallback", asset.isFallback)
+        json.member("ageSeconds", (asset.ageSeconds * 10).rounded() / 10)
+        json.member("raisedSeconds", asset.raisedSeconds?.rounded())
     }
 
     private func write(_ rule: HistoryRule?, _ json: inout JSONWriter) {
         guard let rule else { return json.null() }
         json.beginObject()
-        json.key("bands")
-        json.beginArray()
+        json.beginArray("bands")
         for band in rule.bands {
             json.beginObject()
-            json.key("severity")
-            json.string(band.severity.name)
-            json.key("raiseAbove")
-            json.number(band.raiseAbove)
+            json.member("severity", band.severity.name)
+            json.member("raiseAbove", band.raiseAbove)
             json.endObject()
         }
         json.endArray()
-        json.key("clearBelow")
-        json.number(rule.clearBelow)
+        json.member("clearBelow", rule.clearBelow)
         json.endObject()
     }
 
@@ -101,13 +90,11 @@ extension PageDocuments {
         let bytes = Self.document { json in
             json.member("pipeline", pipeline.name)
             json.member("asset", asset)
-            json.key("append")
-            json.boolean(isAppended)
+            json.member("append", isAppended)
             json.key("rule")
             write(history.currentRule, &json)
             if !isAppended {
-                json.key("channels")
-                json.beginArray()
+                json.beginArray("channels")
                 for channel in history.channels {
                     json.beginObject()
                     json.member("name", channel.name)
@@ -116,8 +103,7 @@ extension PageDocuments {
                 }
                 json.endArray()
             }
-            json.key("points")
-            json.beginArray()
+            json.beginArray("points")
             for point in points { write(point, wallNow, &json) }
             json.endArray()
         }

@@ -27,18 +27,15 @@ extension PageDocuments {
                 }
             } ?? []
         return Self.document { json in
-            json.key("pipelines")
-            json.beginArray()
+            json.beginArray("pipelines")
             for pipeline in sources.pipelines {
                 json.beginObject()
                 json.member("name", pipeline.name)
-                json.key("hasUpdates")
-                json.boolean(sources.updates != nil)
+                json.member("hasUpdates", sources.updates != nil)
                 let state = sources.updates.flatMap {
                     UpdateStateFile(path: $0.state(of: pipeline.name)).peek()
                 }
-                json.key("isHeld")
-                json.boolean(state?.isHeld ?? false)
+                json.member("isHeld", state?.isHeld ?? false)
                 json.key("candidate")
                 write(state?.candidate, &json)
                 json.key("history")
@@ -53,13 +50,10 @@ extension PageDocuments {
         guard let candidate else { return json.null() }
         json.beginObject()
         json.member("phase", candidate.phase.rawValue)
-        json.key("version")
-        if let version = candidate.version { json.string(version.version) } else { json.null() }
+        json.member("version", candidate.version?.version)
         json.member("reference", candidate.reference)
-        json.key("activeAlarmShare")
-        if let share = candidate.activeAlarmShare { json.number(share) } else { json.null() }
-        json.key("tally")
-        json.beginObject()
+        json.member("activeAlarmShare", candidate.activeAlarmShare)
+        json.beginObject("tally")
         json.member("evaluations", candidate.tally.evaluations)
         json.member("failures", candidate.tally.failures)
         json.member("alarming", candidate.tally.alarming)
@@ -75,16 +69,11 @@ extension PageDocuments {
         let own = lines.reversed().filter { $0["pipeline"] == .string(pipeline) }
         for line in own.prefix(Self.shownLines) {
             json.beginObject()
-            json.key("time")
-            json.value(line["time"] ?? .null)
-            json.key("what")
-            json.value(line["what"] ?? .null)
-            json.key("version")
-            json.value(line["model"]?["version"] ?? .null)
-            json.key("reason")
-            json.value(line["reason"] ?? .null)
-            json.key("detail")
-            json.value(line["detail"] ?? .null)
+            json.member("time", line["time"])
+            json.member("what", line["what"])
+            json.member("version", line["model"]?["version"])
+            json.member("reason", line["reason"])
+            json.member("detail", line["detail"])
             json.endObject()
         }
         json.endArray()

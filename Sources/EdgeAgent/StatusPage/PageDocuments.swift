@@ -17,23 +17,18 @@ struct PageDocuments: Sendable {
         let rates = series.currentRates
         let now = WallClock.nanoseconds
         return Self.document { json in
-            json.key("agent")
-            json.beginObject()
+            json.beginObject("agent")
             json.member("id", status.agent)
             json.member("version", status.version)
-            json.key("boot")
-            json.integer(status.boot)
-            json.key("startedAt")
-            json.timestamp(nanosecondsSince1970: status.startedAtNanoseconds)
-            json.key("time")
-            json.timestamp(nanosecondsSince1970: now)
-            json.key("uptimeSeconds")
-            json.number(Double(max(0, (now &- status.startedAtNanoseconds) / 1_000_000_000)))
-            json.key("clock")
-            json.string(sources.clock().name)
+            json.member("boot", status.boot)
+            json.member("startedAt", nanosecondsSince1970: status.startedAtNanoseconds)
+            json.member("time", nanosecondsSince1970: now)
+            json.member(
+                "uptimeSeconds",
+                Double(max(0, (now &- status.startedAtNanoseconds) / 1_000_000_000)))
+            json.member("clock", sources.clock().name)
             json.endObject()
-            json.key("pipelines")
-            json.beginArray()
+            json.beginArray("pipelines")
             for (index, pipeline) in sources.pipelines.enumerated() {
                 let shown = status.pipelines.first { $0.name == pipeline.name }
                 write(
@@ -52,54 +47,38 @@ struct PageDocuments: Sendable {
         let budget = pipeline.budget.snapshot(budgetNanoseconds: pipeline.budgetNanoseconds)
         json.beginObject()
         json.member("name", pipeline.name)
-        json.key("sensorsConnected")
-        json.boolean(pipeline.metrics[.sensorsConnected] == 1)
-        json.key("alertsConnected")
-        if pipeline.publishesLive {
-            json.boolean(pipeline.metrics[.alertsConnected] == 1)
-        } else {
-            json.null()
-        }
+        json.member("sensorsConnected", pipeline.metrics[.sensorsConnected] == 1)
+        json.member(
+            "alertsConnected",
+            pipeline.publishesLive ? pipeline.metrics[.alertsConnected] == 1 : nil)
         json.member("assets", pipeline.metrics[.assets])
         json.member("alarmsRaised", pipeline.metrics[.alarmsRaised])
         json.member("messages", pipeline.metrics[.messages])
         json.member("evaluations", budget.evaluations)
-        json.key("evaluationsPerSecond")
-        json.number((rate * 10).rounded() / 10)
-        json.key("budgetMilliseconds")
-        json.milliseconds(ofNanoseconds: pipeline.budgetNanoseconds)
-        json.key("phase")
-        json.string(budget.phase.name)
-        json.key("latency")
-        json.beginObject()
-        json.key("p50")
-        json.milliseconds(ofNanoseconds: budget.total.percentile(0.5))
-        json.key("p99")
-        json.milliseconds(ofNanoseconds: budget.total.percentile(0.99))
-        json.key("maximum")
-        json.milliseconds(ofNanoseconds: budget.total.maximumNanoseconds)
+        json.member("evaluationsPerSecond", (rate * 10).rounded() / 10)
+        json.member("budgetMilliseconds", millisecondsOfNanoseconds: pipeline.budgetNanoseconds)
+        json.member("phase", budget.phase.name)
+        json.beginObject("latency")
+        json.member("p50", millisecondsOfNanoseconds: budget.total.percentile(0.5))
+        json.member("p99", millisecondsOfNanoseconds: budget.total.percentile(0.99))
+        json.member("maximum", millisecondsOfNanoseconds: budget.total.maximumNanoseconds)
         json.endObject()
-        json.key("histogram")
-        json.beginObject()
-        json.key("lowestMilliseconds")
-        json.number(0.001024)
+        json.beginObject("histogram")
+        json.member("lowestMilliseconds", 0.001024)
         json.member("perOctave", 4)
-        json.key("counts")
-        json.beginArray()
+        json.beginArray("counts")
         let quarters = budget.total.quarterOctaves()
         let last = quarters.lastIndex { $0 > 0 } ?? 0
         for count in quarters[...last] { json.integer(count) }
         json.endArray()
         json.endObject()
-        json.key("misses")
-        json.beginObject()
+        json.beginObject("misses")
         for cause in MissCause.allCases {
             json.key(cause.name)
             json.integer(budget.misses(cause))
         }
         json.endObject()
-        json.key("model")
-        json.beginObject()
+        json.beginObject("model")
         json.member("name", shown?.bundle ?? "")
         json.member("version", shown?.version ?? "")
         json.member("digest", shown?.digest ?? "")
@@ -110,20 +89,13 @@ struct PageDocuments: Sendable {
     private func write(_ outbox: OutboxMetrics, _ json: inout JSONWriter) {
         json.beginObject()
         json.member("depth", UInt64(clamping: outbox.depth))
-        json.key("oldestAgeSeconds")
-        if let age = outbox.oldestAgeSeconds {
-            json.number((age * 10).rounded() / 10)
-        } else {
-            json.null()
-        }
+        json.member("oldestAgeSeconds", outbox.oldestAgeSeconds.map { ($0 * 10).rounded() / 10 })
         json.member("databaseBytes", UInt64(clamping: outbox.databaseBytes))
         json.member("delivered", outbox.delivered)
         json.member("dropped", outbox.drops.reduce(0) { $0 &+ $1.reduce(0, &+) })
         json.member("quarantined", UInt64(clamping: outbox.quarantined))
-        json.key("isUplinkConnected")
-        json.boolean(outbox.isUplinkConnected)
-        json.key("isDiskWritable")
-        json.boolean(outbox.isDiskWritable)
+        json.member("isUplinkConnected", outbox.isUplinkConnected)
+        json.member("isDiskWritable", outbox.isDiskWritable)
         json.endObject()
     }
 
@@ -131,15 +103,12 @@ struct PageDocuments: Sendable {
     func seriesDocument() -> [UInt8] {
         let values = series.values
         return Self.document { json in
-            json.key("time")
-            json.timestamp(nanosecondsSince1970: WallClock.nanoseconds)
+            json.member("time", nanosecondsSince1970: WallClock.nanoseconds)
             json.member("stepSeconds", UInt64(PageSeries.stepSeconds))
-            json.key("outbox")
-            json.beginArray()
+            json.beginArray("outbox")
             for depth in values.outboxDepth { json.integer(depth) }
             json.endArray()
-            json.key("rates")
-            json.beginObject()
+            json.beginObject("rates")
             for (pipeline, rates) in zip(sources.pipelines, values.rates) {
                 json.key(pipeline.name)
                 json.beginArray()
@@ -154,22 +123,17 @@ struct PageDocuments: Sendable {
     func alarmsDocument() -> [UInt8] {
         let entries = alarms.entries
         return Self.document { json in
-            json.key("alarms")
-            json.beginArray()
+            json.beginArray("alarms")
             for entry in entries {
                 json.beginObject()
                 json.member("number", entry.number)
-                json.key("time")
-                json.timestamp(nanosecondsSince1970: entry.timeNanoseconds)
+                json.member("time", nanosecondsSince1970: entry.timeNanoseconds)
                 json.member("pipeline", entry.pipeline)
-                json.key("asset")
-                if let asset = entry.asset { json.string(asset) } else { json.null() }
+                json.member("asset", entry.asset)
                 json.member("label", entry.label)
-                json.key("transition")
-                json.string(entry.transition.name)
+                json.member("transition", entry.transition.name)
                 json.member("severity", entry.severity)
-                json.key("score")
-                if let score = entry.score { json.number(score) } else { json.null() }
+                json.member("score", entry.score)
                 json.endObject()
             }
             json.endArray()
@@ -184,19 +148,5 @@ struct PageDocuments: Sendable {
         json.endObject()
         _ = json.finish()
         return json.copyBytes()
-    }
-}
-
-extension JSONWriter {
-    /// Writes a member that is text.
-    mutating func member(_ name: StaticString, _ text: String) {
-        key(name)
-        string(text)
-    }
-
-    /// Writes a member that is a count.
-    mutating func member(_ name: StaticString, _ count: UInt64) {
-        key(name)
-        integer(count)
     }
 }

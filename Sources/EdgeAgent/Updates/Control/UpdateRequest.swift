@@ -63,12 +63,9 @@ package struct UpdateRequest: Sendable, Equatable {
     package var encoded: [UInt8] {
         var json = JSONWriter(growingTo: Self.maximumBytes)
         json.beginObject()
-        json.key("command")
-        json.string(verb.rawValue)
-        json.key("pipeline")
-        if let pipeline { json.string(pipeline) } else { json.null() }
-        json.key("argument")
-        if let argument { json.string(argument) } else { json.null() }
+        json.member("command", verb.rawValue)
+        json.member("pipeline", pipeline)
+        json.member("argument", argument)
         json.endObject()
         _ = json.finish()
         return json.copyBytes()
@@ -94,10 +91,8 @@ package struct UpdateAnswer: Sendable, Equatable {
     package var encoded: [UInt8] {
         var json = JSONWriter(growingTo: 1 << 16)
         json.beginObject()
-        json.key("accepted")
-        json.boolean(isAccepted)
-        json.key("text")
-        json.string(text)
+        json.member("accepted", isAccepted)
+        json.member("text", text)
         json.endObject()
         _ = json.finish()
         return json.copyBytes()

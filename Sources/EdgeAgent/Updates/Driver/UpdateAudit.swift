@@ -19,10 +19,8 @@ package struct UpdateAudit: Sendable {
     ) throws(BundleError) {
         var json = JSONWriter(growingTo: 1 << 20)
         json.beginObject()
-        json.key("time")
-        json.timestamp(nanosecondsSince1970: timeNanoseconds)
-        json.key("clock")
-        json.string(clock.name)
+        json.member("time", nanosecondsSince1970: timeNanoseconds)
+        json.member("clock", clock.name)
         Self.write(record, pipeline, &json)
         try append(json.copyBytes() + [0x0A])
     }
@@ -39,17 +37,12 @@ package struct UpdateAudit: Sendable {
     private static func write(
         _ record: UpdateRecord, _ pipeline: String, _ json: inout JSONWriter
     ) {
-        json.key("pipeline")
-        json.string(pipeline)
-        json.key("what")
-        json.string(record.kind.rawValue)
-        json.key("who")
-        json.string(record.actor)
+        json.member("pipeline", pipeline)
+        json.member("what", record.kind.rawValue)
+        json.member("who", record.actor)
         write(record.version, &json)
-        json.key("reason")
-        if let code = record.code { json.string(code) } else { json.null() }
-        json.key("detail")
-        if let detail = record.detail { json.string(detail) } else { json.null() }
+        json.member("reason", record.code)
+        json.member("detail", record.detail)
         json.endObject()
         _ = json.finish()
     }

@@ -46,16 +46,11 @@ extension ModelVersion {
     /// - Parameter digest: its digest as the reader wants it, with or without the algorithm's name.
     func write(_ json: inout JSONWriter, digest: String) {
         json.beginObject()
-        json.key("name")
-        json.string(name)
-        json.key("version")
-        json.string(version)
-        json.key("release")
-        json.integer(release)
-        json.key("digest")
-        json.string(digest)
-        json.key("origin")
-        json.string(origin)
+        json.member("name", name)
+        json.member("version", version)
+        json.member("release", release)
+        json.member("digest", digest)
+        json.member("origin", origin)
         json.endObject()
     }
 }

@@ -9,62 +9,45 @@ enum UpdateStateCoding {
     static func encode(_ state: UpdateState) -> [UInt8] {
         var json = JSONWriter(growingTo: UpdateStateFile.maximumBytes, layout: .indented)
         json.beginObject()
-        json.key("schema")
-        json.integer(schema)
-        json.key("name")
-        json.string(state.name)
+        json.member("schema", schema)
+        json.member("name", state.name)
         json.key("active")
         write(state.active, &json)
         json.key("previous")
         if let previous = state.previous { write(previous, &json) } else { json.null() }
         json.key("candidate")
         if let candidate = state.candidate { write(candidate, &json) } else { json.null() }
-        json.key("highestReleases")
-        json.beginObject()
+        json.beginObject("highestReleases")
         for (name, release) in state.highestReleases.sorted(by: { $0.key < $1.key }) {
             json.key(name)
             json.integer(release)
         }
         json.endObject()
-        json.key("refused")
-        json.beginArray()
+        json.beginArray("refused")
         for refused in state.refused {
             json.beginObject()
-            write("validator", refused.validator, &json)
-            write("digest", refused.digest?.hexadecimal, &json)
-            json.key("release")
-            json.integer(refused.release)
-            json.key("code")
-            json.string(refused.code)
+            json.member("validator", refused.validator)
+            json.member("digest", refused.digest?.hexadecimal)
+            json.member("release", refused.release)
+            json.member("code", refused.code)
             json.endObject()
         }
         json.endArray()
-        write("pin", state.pin?.hexadecimal, &json)
-        json.key("alerts")
-        json.beginArray()
+        json.member("pin", state.pin?.hexadecimal)
+        json.beginArray("alerts")
         for alert in state.alerts { write(alert, &json) }
         json.endArray()
-        json.key("isHeld")
-        json.boolean(state.isHeld)
-        write("validator", state.validator, &json)
-        json.key("clockFloorNanoseconds")
-        json.integer(state.clockFloorNanoseconds)
-        json.key("isRunning")
-        json.boolean(state.isRunning)
-        json.key("crashes")
-        json.integer(state.crashes)
-        json.key("unrecorded")
-        json.beginArray()
+        json.member("isHeld", state.isHeld)
+        json.member("validator", state.validator)
+        json.member("clockFloorNanoseconds", state.clockFloorNanoseconds)
+        json.member("isRunning", state.isRunning)
+        json.member("crashes", state.crashes)
+        json.beginArray("unrecorded")
         for record in state.unrecorded { write(record, &json) }
         json.endArray()
         json.endObject()
         _ = json.finish()
         return json.copyBytes()
-    }
-
-    private static func write(_ key: String, _ text: String?, _ json: inout JSONWriter) {
-        json.key(key)
-        if let text { json.string(text) } else { json.null() }
     }
 
     private static func write(_ choice: ModelChoice, _ json: inout JSONWriter) {
@@ -76,26 +59,22 @@ enum UpdateStateCoding {
 
     private static func write(_ record: UpdateRecord, _ json: inout JSONWriter) {
         json.beginObject()
-        json.key("kind")
-        json.string(record.kind.rawValue)
+        json.member("kind", record.kind.rawValue)
         json.key("version")
         if let version = record.version { write(version, &json) } else { json.null() }
-        json.key("actor")
-        json.string(record.actor)
-        write("code", record.code, &json)
-        write("detail", record.detail, &json)
+        json.member("actor", record.actor)
+        json.member("code", record.code)
+        json.member("detail", record.detail)
         json.endObject()
     }
 
     private static func write(_ alert: UpdateState.RaisedAlert, _ json: inout JSONWriter) {
         json.beginObject()
-        json.key("label")
-        json.string(alert.label.name)
-        json.key("atNanoseconds")
-        json.integer(alert.atNanoseconds)
+        json.member("label", alert.label.name)
+        json.member("atNanoseconds", alert.atNanoseconds)
         // As text: a number beyond 2^53 is not every reader's.
-        write("boot", alert.by.map { "\($0.boot)" }, &json)
-        write("sequence", alert.by.map { "\($0.sequence)" }, &json)
+        json.member("boot", alert.by.map { "\($0.boot)" })
+        json.member("sequence", alert.by.map { "\($0.sequence)" })
         json.endObject()
     }
 
@@ -105,23 +84,16 @@ enum UpdateStateCoding {
 
     private static func write(_ candidate: UpdateState.Candidate, _ json: inout JSONWriter) {
         json.beginObject()
-        json.key("phase")
-        json.string(candidate.phase.rawValue)
-        json.key("reference")
-        json.string(candidate.reference)
-        write("validator", candidate.validator, &json)
+        json.member("phase", candidate.phase.rawValue)
+        json.member("reference", candidate.reference)
+        json.member("validator", candidate.validator)
         json.key("version")
         if let version = candidate.version { write(version, &json) } else { json.null() }
-        json.key("isManual")
-        json.boolean(candidate.isManual)
-        json.key("crashes")
-        json.integer(candidate.crashes)
-        json.key("elapsedSeconds")
-        json.integer(candidate.elapsedSeconds)
-        json.key("activeAlarmShare")
-        if let share = candidate.activeAlarmShare { json.number(share) } else { json.null() }
-        json.key("tally")
-        json.beginArray()
+        json.member("isManual", candidate.isManual)
+        json.member("crashes", candidate.crashes)
+        json.member("elapsedSeconds", candidate.elapsedSeconds)
+        json.member("activeAlarmShare", candidate.activeAlarmShare)
+        json.beginArray("tally")
         let tally = candidate.tally
         for count in [
             tally.evaluations, tally.failures, tally.alarming, tally.reference, tally.agreements,
