@@ -70,9 +70,9 @@ let package = Package(
         .target(
             name: "CSimdjson", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
         // libcurl is opened when it is needed, not linked.
-        .target(name: "CCurl", cSettings: c),
+        .target(name: "CCurl", dependencies: ["CLinuxShims"], cSettings: c),
         // The same with libmicrohttpd.
-        .target(name: "CMicrohttpd", cSettings: c),
+        .target(name: "CMicrohttpd", dependencies: ["CLinuxShims"], cSettings: c),
         .target(name: "CLinuxShims", cSettings: c),
         // The files of the status page as bytes of the executable; clang takes them in as they stand in the tree.
         .target(

@@ -1,7 +1,8 @@
 #include "ccurl.h"
 
-#include <dlfcn.h>
+#include <open_library.h>
 #include <pthread.h>
+#include <string.h>
 
 static struct {
     CURLcode (*global_init)(long);
@@ -23,13 +24,10 @@ static struct {
 } api;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static const char *failure;
+static els_library library = {"libcurl.so.4", .package = "libcurl4", .oldest_version = "7.85"};
 
 static void load(void) {
-    static const struct {
-        const char *name;
-        void *slot;
-    } functions[] = {
+    static const els_function functions[] = {
         {"curl_global_init", &api.global_init},   {"curl_version_info", &api.version_info},
         {"curl_easy_init", &api.easy_init},       {"curl_easy_cleanup", &api.easy_cleanup},
         {"curl_easy_reset", &api.easy_reset},     {"curl_easy_perform", &api.easy_perform},
@@ -39,31 +37,18 @@ static void load(void) {
         {"curl_url_set", &api.url_set},           {"curl_url_get", &api.url_get},
         {"curl_free", &api.free},                 {"curl_getdate", &api.getdate},
     };
-    // The library stays open until the process ends.
-    void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL) {
-        failure = "libcurl.so.4 cannot be opened: install it (Debian: apt-get install libcurl4)";
-        return;
-    }
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        void *address = dlsym(library, functions[i].name);
-        if (address == NULL) {
-            failure = "libcurl.so.4 is too old: 7.85 or newer is needed";
-            return;
-        }
-        *(void **)functions[i].slot = address;
-    }
+    if (els_open_library(&library, functions, sizeof functions / sizeof *functions) == NULL) return;
     // CURLOPT_PROTOCOLS_STR came with 7.85.
     if (api.version_info(CURLVERSION_NOW)->version_num < 0x075500) {
-        failure = "libcurl.so.4 is too old: 7.85 or newer is needed";
+        strcpy(library.failure, "libcurl.so.4 is too old: 7.85 or newer is needed");
     } else if (api.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        failure = "libcurl cannot be initialised";
+        strcpy(library.failure, "libcurl cannot be initialised");
     }
 }
 
 const char *ccurl_load(void) {
     pthread_once(&once, load);
-    return failure;
+    return library.failure[0] == 0 ? NULL : library.failure;
 }
 
 const char *ccurl_version(void) { return api.version_info(CURLVERSION_NOW)->version; }

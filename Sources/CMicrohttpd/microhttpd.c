@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <open_library.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,13 +41,10 @@ static struct {
 } api;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static const char *failure;
+static els_library library = {"libmicrohttpd.so.12", .package = "libmicrohttpd12", .oldest_version = "0.9.75"};
 
 static void load(void) {
-    static const struct {
-        const char *name;
-        void *slot;
-    } functions[] = {
+    static const els_function functions[] = {
         {"MHD_start_daemon", &api.start},
         {"MHD_stop_daemon", &api.stop},
         {"MHD_run", &api.run},
@@ -63,28 +61,16 @@ static void load(void) {
         {"MHD_lookup_connection_value", &api.lookup},
         {"MHD_get_connection_values", &api.values},
     };
-    // The library stays open until the process ends.
-    void *library = dlopen("libmicrohttpd.so.12", RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL) {
-        failure = "libmicrohttpd.so.12 cannot be opened: install it (Debian: apt-get install libmicrohttpd12)";
-        return;
-    }
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        void *address = dlsym(library, functions[i].name);
-        if (address == NULL) {
-            failure = "libmicrohttpd.so.12 lacks a function: 0.9.75 or newer is needed";
-            return;
-        }
-        *(void **)functions[i].slot = address;
-    }
+    void *handle = els_open_library(&library, functions, sizeof functions / sizeof *functions);
+    if (handle == NULL) return;
     // Of GnuTLS, which the library brings along where it was built with it.
-    void *verify = dlsym(library, "gnutls_certificate_verify_peers");
+    void *verify = dlsym(handle, "gnutls_certificate_verify_peers");
     *(void **)&api.verify_peers = verify;
 }
 
 const char *cmhd_load(void) {
     pthread_once(&once, load);
-    return failure;
+    return library.failure[0] == 0 ? NULL : library.failure;
 }
 
 struct cmhd_server {
