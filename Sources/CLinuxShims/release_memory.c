@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "startup_pages.h"
+#include "release_memory.h"
 
 #include <link.h>
 #include <malloc.h>
