@@ -38,13 +38,13 @@ package struct IPAddress: Sendable, Equatable, CustomStringConvertible {
     /// Binds a socket to the address and listens.
     ///
     /// - Returns: the descriptor, non-blocking and closed on exec, and the port, which the kernel chose for 0; or errno.
-    package func listen(port: UInt16) -> Result<(descriptor: Int32, port: UInt16), ListenError> {
+    package func listen(port: UInt16) -> Result<(descriptor: Int32, port: UInt16), SocketError> {
         let family = bytes.count == 4 ? AF_INET : AF_INET6
         let descriptor = socket(
             family,
             Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
                 | Int32(SOCK_NONBLOCK.rawValue), 0)
-        guard descriptor >= 0 else { return .failure(ListenError(errorNumber: errno)) }
+        guard descriptor >= 0 else { return .failure(SocketError(errorNumber: errno)) }
         var one: Int32 = 1
         let size = socklen_t(MemoryLayout<Int32>.size)
         _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, size)
@@ -65,14 +65,9 @@ package struct IPAddress: Sendable, Equatable, CustomStringConvertible {
         }
         guard code == 0 else {
             close(descriptor)
-            return .failure(ListenError(errorNumber: code))
+            return .failure(SocketError(errorNumber: code))
         }
         return .success((descriptor, Self.port(of: storage)))
-    }
-
-    package struct ListenError: Error, Sendable, CustomStringConvertible {
-        package let errorNumber: Int32
-        package var description: String { unsafe String(cString: strerror(errorNumber)) }
     }
 
     private func fill(_ storage: inout sockaddr_storage, _ port: UInt16) -> socklen_t {

@@ -35,16 +35,15 @@ struct StatusSocket: Service {
         } catch {
             throw .thread(name: "status", errorNumber: EMFILE)
         }
-        _ = unsafe unlink(path)
-        guard let listener = unsafe UpdateSocket.make(path, { unsafe bind($0, $1, $2) }) else {
+        let listener: LocalSocket
+        do throws(SocketError) {
+            listener = try .listen(path)
+        } catch {
             logger.error(
                 "'edge-agent status' will find nothing: the socket cannot be made",
-                metadata: ["path": "\(path)", "errno": "\(errno)"])
+                metadata: ["path": "\(path)", "errno": "\(error.errorNumber)"])
             return nil
         }
-        _ = unsafe chmod(path, 0o660)
-        _ = fcntl(listener, F_SETFL, O_NONBLOCK)
-        _ = listen(listener, 8)
         let stop = Stop()
         shouldStop = stop
         let wake = wake
@@ -53,11 +52,10 @@ struct StatusSocket: Service {
             while !stop.isRequested.load(ordering: .acquiring) {
                 poll.removeAll()
                 poll.add(wake.fileDescriptor, .readable)
-                poll.add(listener, .readable)
+                poll.add(listener.descriptor, .readable)
                 poll.wait(deadlineNanoseconds: nil)
                 Self.serve(listener, view)
             }
-            close(listener)
         }
     }
 
@@ -70,47 +68,37 @@ struct StatusSocket: Service {
         shouldStop.isRequested.store(true, ordering: .releasing)
         wake.signal()
         thread.join()
-        _ = unsafe unlink(path)
     }
 
-    private static func serve(_ listener: Int32, _ view: AgentView) {
-        let peer = accept(listener, nil, nil)
-        guard peer >= 0 else { return }
-        defer { close(peer) }
-        UpdateSocket.setTimeout(peer)
-        var byte: UInt8 = 0
-        guard unsafe recv(peer, &byte, 1, 0) == 1 else { return }
-        switch Question(rawValue: byte) {
-        case .text: UpdateSocket.write(Array(StatusReport.text(view.snapshot()).utf8), to: peer)
-        case .json: UpdateSocket.write(StatusReport.json(view.snapshot()) + [0x0A], to: peer)
+    private static func serve(_ listener: borrowing LocalSocket, _ view: AgentView) {
+        guard let peer = listener.accept() else { return }
+        var byte: [UInt8] = [0]
+        guard peer.read(into: &byte) == 1 else { return }
+        switch Question(rawValue: byte[0]) {
+        case .text: peer.write(Array(StatusReport.text(view.snapshot()).utf8))
+        case .json: peer.write(StatusReport.json(view.snapshot()) + [0x0A])
         case nil: break
         }
     }
 
     /// Asks the agent that has this state directory. Blocks, for a few seconds at most.
     ///
-    /// - Returns: the answer, or the errno of the connection.
-    static func ask(_ question: Question, stateDirectory: String) -> Result<
-        [UInt8], IPAddress.ListenError
-    > {
-        let path = Self.path(in: stateDirectory)
-        guard let peer = unsafe UpdateSocket.make(path, { unsafe connect($0, $1, $2) }) else {
-            return .failure(IPAddress.ListenError(errorNumber: errno))
-        }
-        defer { close(peer) }
-        UpdateSocket.setTimeout(peer, seconds: 5)
-        UpdateSocket.write([question.rawValue], to: peer)
+    /// - Throws: when none answers.
+    static func ask(
+        _ question: Question, stateDirectory: String
+    ) throws(SocketError) -> [UInt8] {
+        let peer = try LocalSocket.connect(path(in: stateDirectory), seconds: 5)
+        peer.write([question.rawValue])
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while answer.count < 8 << 20 {
-            let count = unsafe recv(peer, &buffer, buffer.count, 0)
-            if count < 0, errno == EINTR { continue }
+            let count = peer.read(into: &buffer)
             guard count > 0 else {
-                return count == 0 && !answer.isEmpty
-                    ? .success(answer) : .failure(IPAddress.ListenError(errorNumber: errno))
+                if count == 0, !answer.isEmpty { break }
+                throw SocketError(errorNumber: errno)
             }
             answer += buffer[..<count]
         }
-        return .success(answer)
+        return answer
     }
 }

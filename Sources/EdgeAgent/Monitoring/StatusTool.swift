@@ -15,9 +15,10 @@ package enum StatusTool {
         _ loaded: LoadedConfiguration, isJSON: Bool
     ) throws(Failure) -> String {
         let directory = loaded.configuration.agent.stateDirectory
-        switch StatusSocket.ask(isJSON ? .json : .text, stateDirectory: directory) {
-        case .success(let bytes): return String(decoding: bytes, as: UTF8.self)
-        case .failure(let error):
+        do throws(SocketError) {
+            let bytes = try StatusSocket.ask(isJSON ? .json : .text, stateDirectory: directory)
+            return String(decoding: bytes, as: UTF8.self)
+        } catch {
             let path = StatusSocket.path(in: directory)
             let hint =
                 switch error.errorNumber {
