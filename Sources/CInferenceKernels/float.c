@@ -37,20 +37,21 @@ static inline void accumulate(float *restrict sums, const float *restrict x,
 
 void ik_conv_f32_run(const ik_step *step, uint8_t *arena) {
     const ik_conv_f32 *p = &step->u.conv_f32;
+    const ik_window *m = &p->window;
     const ik_tensor *x = &step->input, *y = &step->output;
     const int32_t inputs = x->channels / p->groups, outputs = y->channels / p->groups;
     const int64_t group_weights =
-        (int64_t)p->kernel_height * p->kernel_width * inputs * outputs;
+        (int64_t)m->kernel_height * m->kernel_width * inputs * outputs;
     for (int32_t n = 0; n < y->batches; ++n) {
         for (int32_t oy = 0; oy < y->height; ++oy) {
-            const int32_t top = oy * p->stride_height - p->pad_top;
+            const int32_t top = oy * m->stride_height - m->pad_top;
             int32_t ky0, ky1;
-            clip_kernel(top, p->dilation_height, p->kernel_height, x->height, &ky0, &ky1);
+            clip_kernel(top, m->dilation_height, m->kernel_height, x->height, &ky0, &ky1);
             float *out = (float *)(void *)row_of(y, arena, n, oy);
             for (int32_t ox = 0; ox < y->width; ++ox, out += y->channels) {
-                const int32_t left = ox * p->stride_width - p->pad_left;
+                const int32_t left = ox * m->stride_width - m->pad_left;
                 int32_t kx0, kx1;
-                clip_kernel(left, p->dilation_width, p->kernel_width, x->width, &kx0, &kx1);
+                clip_kernel(left, m->dilation_width, m->kernel_width, x->width, &kx0, &kx1);
                 for (int32_t g = 0; g < p->groups; ++g) {
                     for (int32_t c0 = 0; c0 < outputs; c0 += CHANNELS) {
                         const int32_t channels = least(CHANNELS, outputs - c0);
@@ -60,11 +61,11 @@ void ik_conv_f32_run(const ik_step *step, uint8_t *arena) {
                         }
                         for (int32_t ky = ky0; ky < ky1; ++ky) {
                             const float *row = floats(
-                                row_of(x, arena, n, top + ky * p->dilation_height));
+                                row_of(x, arena, n, top + ky * m->dilation_height));
                             for (int32_t kx = kx0; kx < kx1; ++kx) {
-                                const int64_t tap = (int64_t)ky * p->kernel_width + kx;
+                                const int64_t tap = (int64_t)ky * m->kernel_width + kx;
                                 accumulate(sums,
-                                    row + (int64_t)(left + kx * p->dilation_width) * x->channels
+                                    row + (int64_t)(left + kx * m->dilation_width) * x->channels
                                         + g * inputs,
                                     p->weights + g * group_weights + tap * inputs * outputs + c0,
                                     inputs, channels, outputs);
@@ -82,26 +83,27 @@ void ik_conv_f32_run(const ik_step *step, uint8_t *arena) {
 
 void ik_depthwise_f32_run(const ik_step *step, uint8_t *arena) {
     const ik_depthwise_f32 *p = &step->u.depthwise_f32;
+    const ik_window *m = &p->window;
     const ik_tensor *x = &step->input, *y = &step->output;
     for (int32_t n = 0; n < y->batches; ++n) {
         for (int32_t oy = 0; oy < y->height; ++oy) {
-            const int32_t top = oy * p->stride_height - p->pad_top;
+            const int32_t top = oy * m->stride_height - m->pad_top;
             int32_t ky0, ky1;
-            clip_kernel(top, p->dilation_height, p->kernel_height, x->height, &ky0, &ky1);
+            clip_kernel(top, m->dilation_height, m->kernel_height, x->height, &ky0, &ky1);
             float *out = (float *)(void *)row_of(y, arena, n, oy);
             for (int32_t ox = 0; ox < y->width; ++ox, out += y->channels) {
-                const int32_t left = ox * p->stride_width - p->pad_left;
+                const int32_t left = ox * m->stride_width - m->pad_left;
                 int32_t kx0, kx1;
-                clip_kernel(left, p->dilation_width, p->kernel_width, x->width, &kx0, &kx1);
+                clip_kernel(left, m->dilation_width, m->kernel_width, x->width, &kx0, &kx1);
                 for (int32_t c = 0; c < y->channels; ++c) out[c] = p->bias[c];
                 for (int32_t ky = ky0; ky < ky1; ++ky) {
                     const float *row =
-                        floats(row_of(x, arena, n, top + ky * p->dilation_height));
+                        floats(row_of(x, arena, n, top + ky * m->dilation_height));
                     for (int32_t kx = kx0; kx < kx1; ++kx) {
                         const float *value =
-                            row + (int64_t)(left + kx * p->dilation_width) * x->channels;
+                            row + (int64_t)(left + kx * m->dilation_width) * x->channels;
                         const float *w =
-                            p->weights + ((int64_t)ky * p->kernel_width + kx) * y->channels;
+                            p->weights + ((int64_t)ky * m->kernel_width + kx) * y->channels;
                         if (p->depth_multiplier == 1) {
                             for (int32_t c = 0; c < y->channels; ++c) out[c] += value[c] * w[c];
                         } else {
@@ -143,17 +145,18 @@ void ik_add_f32_run(const ik_step *step, uint8_t *arena) {
 /// Sums of the window in row order, or its maximum.
 static inline void pool(const ik_step *step, uint8_t *arena, int is_average) {
     const ik_pool *p = &step->u.pool;
+    const ik_window *m = &p->window;
     const ik_tensor *x = &step->input, *y = &step->output;
     for (int32_t n = 0; n < y->batches; ++n) {
         for (int32_t oy = 0; oy < y->height; ++oy) {
-            const int32_t top = oy * p->stride_height - p->pad_top;
+            const int32_t top = oy * m->stride_height - m->pad_top;
             int32_t ky0, ky1;
-            clip_kernel(top, 1, p->kernel_height, x->height, &ky0, &ky1);
+            clip_kernel(top, 1, m->kernel_height, x->height, &ky0, &ky1);
             float *out = (float *)(void *)row_of(y, arena, n, oy);
             for (int32_t ox = 0; ox < y->width; ++ox, out += y->channels) {
-                const int32_t left = ox * p->stride_width - p->pad_left;
+                const int32_t left = ox * m->stride_width - m->pad_left;
                 int32_t kx0, kx1;
-                clip_kernel(left, 1, p->kernel_width, x->width, &kx0, &kx1);
+                clip_kernel(left, 1, m->kernel_width, x->width, &kx0, &kx1);
                 const float count = (float)((ky1 - ky0) * (kx1 - kx0));
                 for (int32_t c = 0; c < y->channels; ++c) {
                     out[c] = is_average ? 0 : -INFINITY;

@@ -8,14 +8,14 @@ typedef struct window {
 } window;
 
 /// The part of a window that lies inside the input.
-static window window_at(const ik_pool *p, const ik_tensor *x, int32_t oy, int32_t ox) {
-    const int32_t top = oy * p->stride_height - p->pad_top;
-    const int32_t left = ox * p->stride_width - p->pad_left;
+static window window_at(const ik_window *m, const ik_tensor *x, int32_t oy, int32_t ox) {
+    const int32_t top = oy * m->stride_height - m->pad_top;
+    const int32_t left = ox * m->stride_width - m->pad_left;
     return (window){
         .top = top < 0 ? 0 : top,
-        .bottom = top + p->kernel_height > x->height ? x->height : top + p->kernel_height,
+        .bottom = top + m->kernel_height > x->height ? x->height : top + m->kernel_height,
         .left = left < 0 ? 0 : left,
-        .right = left + p->kernel_width > x->width ? x->width : left + p->kernel_width};
+        .right = left + m->kernel_width > x->width ? x->width : left + m->kernel_width};
 }
 
 #define POOL(name, type, start, each, end)                                                   \
@@ -26,7 +26,7 @@ static window window_at(const ik_pool *p, const ik_tensor *x, int32_t oy, int32_
             for (int32_t oy = 0; oy < y->height; ++oy) {                                     \
                 type *out = (void *)ik_row(y, arena, n, oy);                                 \
                 for (int32_t ox = 0; ox < y->width; ++ox, out += y->channels) {              \
-                    const window w = window_at(p, x, oy, ox);                                \
+                    const window w = window_at(&p->window, x, oy, ox);                       \
                     const int32_t count = (w.bottom - w.top) * (w.right - w.left);           \
                     (void)count;                                                             \
                     for (int32_t c = 0; c < y->channels; ++c) {                              \

@@ -55,29 +55,30 @@ void ik_scalar_copy(const ik_step *step, uint8_t *arena) {
 /// wraps modulo 2^32, so its order does not matter.
 void ik_scalar_conv_qs8(const ik_step *step, uint8_t *arena) {
     const ik_conv_qs8 *p = &step->u.conv;
+    const ik_window *m = &p->window;
     const ik_tensor *x = &step->input, *y = &step->output;
     const int32_t inputs = x->channels / p->groups, outputs = y->channels / p->groups;
-    const int64_t filter = (int64_t)p->kernel_height * p->kernel_width * inputs;
+    const int64_t filter = (int64_t)m->kernel_height * m->kernel_width * inputs;
     for (int32_t n = 0; n < y->batches; ++n) {
         for (int32_t oy = 0; oy < y->height; ++oy) {
-            const int32_t top = oy * p->stride_height - p->pad_top;
+            const int32_t top = oy * m->stride_height - m->pad_top;
             int32_t ky0, ky1;
-            clip_kernel(top, p->dilation_height, p->kernel_height, x->height, &ky0, &ky1);
+            clip_kernel(top, m->dilation_height, m->kernel_height, x->height, &ky0, &ky1);
             uint8_t *out = row_of(y, arena, n, oy);
             for (int32_t ox = 0; ox < y->width; ++ox, out += y->channels) {
-                const int32_t left = ox * p->stride_width - p->pad_left;
+                const int32_t left = ox * m->stride_width - m->pad_left;
                 int32_t kx0, kx1;
-                clip_kernel(left, p->dilation_width, p->kernel_width, x->width, &kx0, &kx1);
+                clip_kernel(left, m->dilation_width, m->kernel_width, x->width, &kx0, &kx1);
                 for (int32_t oc = 0; oc < y->channels; ++oc) {
                     uint32_t acc = (uint32_t)p->bias[oc];
                     const int8_t *w = p->weights + oc * filter;
                     for (int32_t ky = ky0; ky < ky1; ++ky) {
-                        const uint8_t *row = row_of(x, arena, n, top + ky * p->dilation_height)
+                        const uint8_t *row = row_of(x, arena, n, top + ky * m->dilation_height)
                             + (oc / outputs) * inputs;
                         for (int32_t kx = kx0; kx < kx1; ++kx) {
                             const uint8_t *pixel =
-                                row + (int64_t)(left + kx * p->dilation_width) * x->channels;
-                            const int8_t *tap = w + ((int64_t)ky * p->kernel_width + kx) * inputs;
+                                row + (int64_t)(left + kx * m->dilation_width) * x->channels;
+                            const int8_t *tap = w + ((int64_t)ky * m->kernel_width + kx) * inputs;
                             int32_t sum = 0;  // < 2^31 for fewer than 65 000 channels at a time
                             for (int32_t ic = 0; ic < inputs; ++ic) {
                                 sum = (int32_t)((uint32_t)sum
@@ -98,27 +99,28 @@ void ik_scalar_conv_qs8(const ik_step *step, uint8_t *arena) {
 /// As the convolution, each output channel over one input channel.
 void ik_scalar_depthwise_qs8(const ik_step *step, uint8_t *arena) {
     const ik_depthwise_qs8 *p = &step->u.depthwise;
+    const ik_window *m = &p->window;
     const ik_tensor *x = &step->input, *y = &step->output;
     for (int32_t n = 0; n < y->batches; ++n) {
         for (int32_t oy = 0; oy < y->height; ++oy) {
-            const int32_t top = oy * p->stride_height - p->pad_top;
+            const int32_t top = oy * m->stride_height - m->pad_top;
             int32_t ky0, ky1;
-            clip_kernel(top, p->dilation_height, p->kernel_height, x->height, &ky0, &ky1);
+            clip_kernel(top, m->dilation_height, m->kernel_height, x->height, &ky0, &ky1);
             uint8_t *out = row_of(y, arena, n, oy);
             for (int32_t ox = 0; ox < y->width; ++ox, out += y->channels) {
-                const int32_t left = ox * p->stride_width - p->pad_left;
+                const int32_t left = ox * m->stride_width - m->pad_left;
                 int32_t kx0, kx1;
-                clip_kernel(left, p->dilation_width, p->kernel_width, x->width, &kx0, &kx1);
+                clip_kernel(left, m->dilation_width, m->kernel_width, x->width, &kx0, &kx1);
                 for (int32_t oc = 0; oc < y->channels; ++oc) {
                     uint32_t acc = (uint32_t)p->bias[oc];
                     for (int32_t ky = ky0; ky < ky1; ++ky) {
-                        const uint8_t *row = row_of(x, arena, n, top + ky * p->dilation_height)
+                        const uint8_t *row = row_of(x, arena, n, top + ky * m->dilation_height)
                             + oc / p->depth_multiplier;
                         for (int32_t kx = kx0; kx < kx1; ++kx) {
                             const uint8_t *value =
-                                row + (int64_t)(left + kx * p->dilation_width) * x->channels;
+                                row + (int64_t)(left + kx * m->dilation_width) * x->channels;
                             const int32_t w = p->weights[
-                                ((int64_t)ky * p->kernel_width + kx) * y->channels + oc];
+                                ((int64_t)ky * m->kernel_width + kx) * y->channels + oc];
                             acc += (uint32_t)((load_qs8(value, x->flip) - x->zero_point) * w);
                         }
                     }
@@ -163,17 +165,18 @@ void ik_scalar_add_qs8(const ik_step *step, uint8_t *arena) {
 /// Integer mean in the quantized domain, half away from zero.
 void ik_scalar_average_pool_qs8(const ik_step *step, uint8_t *arena) {
     const ik_pool *p = &step->u.pool;
+    const ik_window *m = &p->window;
     const ik_tensor *x = &step->input, *y = &step->output;
     for (int32_t n = 0; n < y->batches; ++n) {
         for (int32_t oy = 0; oy < y->height; ++oy) {
-            const int32_t top = oy * p->stride_height - p->pad_top;
+            const int32_t top = oy * m->stride_height - m->pad_top;
             int32_t ky0, ky1;
-            clip_kernel(top, 1, p->kernel_height, x->height, &ky0, &ky1);
+            clip_kernel(top, 1, m->kernel_height, x->height, &ky0, &ky1);
             uint8_t *out = row_of(y, arena, n, oy);
             for (int32_t ox = 0; ox < y->width; ++ox, out += y->channels) {
-                const int32_t left = ox * p->stride_width - p->pad_left;
+                const int32_t left = ox * m->stride_width - m->pad_left;
                 int32_t kx0, kx1;
-                clip_kernel(left, 1, p->kernel_width, x->width, &kx0, &kx1);
+                clip_kernel(left, 1, m->kernel_width, x->width, &kx0, &kx1);
                 const int32_t count = (ky1 - ky0) * (kx1 - kx0);
                 for (int32_t c = 0; c < y->channels; ++c) {
                     int32_t sum = 0;
@@ -196,17 +199,18 @@ void ik_scalar_average_pool_qs8(const ik_step *step, uint8_t *arena) {
 /// Largest value of the window.
 void ik_scalar_max_pool_qs8(const ik_step *step, uint8_t *arena) {
     const ik_pool *p = &step->u.pool;
+    const ik_window *m = &p->window;
     const ik_tensor *x = &step->input, *y = &step->output;
     for (int32_t n = 0; n < y->batches; ++n) {
         for (int32_t oy = 0; oy < y->height; ++oy) {
-            const int32_t top = oy * p->stride_height - p->pad_top;
+            const int32_t top = oy * m->stride_height - m->pad_top;
             int32_t ky0, ky1;
-            clip_kernel(top, 1, p->kernel_height, x->height, &ky0, &ky1);
+            clip_kernel(top, 1, m->kernel_height, x->height, &ky0, &ky1);
             uint8_t *out = row_of(y, arena, n, oy);
             for (int32_t ox = 0; ox < y->width; ++ox, out += y->channels) {
-                const int32_t left = ox * p->stride_width - p->pad_left;
+                const int32_t left = ox * m->stride_width - m->pad_left;
                 int32_t kx0, kx1;
-                clip_kernel(left, 1, p->kernel_width, x->width, &kx0, &kx1);
+                clip_kernel(left, 1, m->kernel_width, x->width, &kx0, &kx1);
                 for (int32_t c = 0; c < y->channels; ++c) {
                     int32_t largest = -128;
                     for (int32_t ky = ky0; ky < ky1; ++ky) {

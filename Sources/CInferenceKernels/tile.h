@@ -383,11 +383,12 @@ typedef struct pool_window {
 IK_INLINE pool_window clip_window(const ik_step *step, const uint8_t *arena, int32_t n,
     int32_t oy, int32_t ox) {
     const ik_pool *p = &step->u.pool;
+    const ik_window *m = &p->window;
     const ik_tensor *x = &step->input;
-    const int32_t top = oy * p->stride_height - p->pad_top;
-    const int32_t left = ox * p->stride_width - p->pad_left;
+    const int32_t top = oy * m->stride_height - m->pad_top;
+    const int32_t left = ox * m->stride_width - m->pad_left;
     const int32_t y0 = top < 0 ? 0 : top, x0 = left < 0 ? 0 : left;
-    int32_t y1 = top + p->kernel_height, x1 = left + p->kernel_width;
+    int32_t y1 = top + m->kernel_height, x1 = left + m->kernel_width;
     if (y1 > x->height) y1 = x->height;
     if (x1 > x->width) x1 = x->width;
     return (pool_window){

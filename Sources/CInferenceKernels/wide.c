@@ -55,6 +55,7 @@ static inline int32_t rescaled(const ik_wide_conv *p, int32_t channel, int64_t s
 
 void ik_scalar_wide_conv(const ik_step *step, uint8_t *arena) {
     const ik_wide_conv *p = step->u.parameters;
+    const ik_window *m = &p->window;
     const ik_tensor *x = &step->input, *y = &step->output;
     const int32_t outputs = y->channels / p->groups, inputs = x->channels / p->groups;
     const int64_t bytes = p->is_16_bit ? 2 : 1;
@@ -66,20 +67,20 @@ void ik_scalar_wide_conv(const ik_step *step, uint8_t *arena) {
                     int64_t sum = p->bias[oc];
                     const int32_t first = p->depth_multiplier > 0 ? oc / p->depth_multiplier
                                                                   : oc / outputs * inputs;
-                    for (int32_t ky = 0; ky < p->kernel_height; ++ky) {
-                        const int32_t iy = tap(p, oy, ky, p->stride_height, p->dilation_height,
-                            p->pad_top, x->height);
+                    for (int32_t ky = 0; ky < m->kernel_height; ++ky) {
+                        const int32_t iy = tap(p, oy, ky, m->stride_height, m->dilation_height,
+                            m->pad_top, x->height);
                         if (iy < 0) continue;
                         const uint8_t *row = ik_row(x, arena, n, iy);
-                        for (int32_t kx = 0; kx < p->kernel_width; ++kx) {
-                            const int32_t ix = tap(p, ox, kx, p->stride_width,
-                                p->dilation_width, p->pad_left, x->width);
+                        for (int32_t kx = 0; kx < m->kernel_width; ++kx) {
+                            const int32_t ix = tap(p, ox, kx, m->stride_width,
+                                m->dilation_width, m->pad_left, x->width);
                             if (ix < 0) continue;
-                            const int64_t place = (int64_t)ky * p->kernel_width + kx;
+                            const int64_t place = (int64_t)ky * m->kernel_width + kx;
                             const int16_t *w = p->depth_multiplier > 0
                                 ? p->weights + place * y->channels + oc
                                 : p->weights
-                                    + ((int64_t)oc * p->kernel_height * p->kernel_width + place)
+                                    + ((int64_t)oc * m->kernel_height * m->kernel_width + place)
                                         * inputs;
                             sum += dot(p, x, row + (int64_t)ix * x->channels * bytes, first,
                                 p->depth_multiplier > 0 ? 1 : inputs, w, 1);
@@ -100,6 +101,7 @@ void ik_scalar_wide_conv(const ik_step *step, uint8_t *arena) {
 
 void ik_scalar_transpose_conv_f32(const ik_step *step, uint8_t *arena) {
     const ik_wide_conv *p = step->u.parameters;
+    const ik_window *m = &p->window;
     const ik_tensor *x = &step->input, *y = &step->output;
     const int32_t inputs = x->channels;
     for (int32_t n = 0; n < y->batches; ++n) {
@@ -108,17 +110,17 @@ void ik_scalar_transpose_conv_f32(const ik_step *step, uint8_t *arena) {
             for (int32_t ox = 0; ox < y->width; ++ox, out += y->channels) {
                 for (int32_t oc = 0; oc < y->channels; ++oc) {
                     float sum = p->float_bias[oc];
-                    for (int32_t ky = 0; ky < p->kernel_height; ++ky) {
+                    for (int32_t ky = 0; ky < m->kernel_height; ++ky) {
                         const int32_t iy =
-                            tap(p, oy, ky, p->stride_height, 1, p->pad_top, x->height);
+                            tap(p, oy, ky, m->stride_height, 1, m->pad_top, x->height);
                         if (iy < 0) continue;
                         const float *row = (const void *)ik_row(x, arena, n, iy);
-                        for (int32_t kx = 0; kx < p->kernel_width; ++kx) {
+                        for (int32_t kx = 0; kx < m->kernel_width; ++kx) {
                             const int32_t ix =
-                                tap(p, ox, kx, p->stride_width, 1, p->pad_left, x->width);
+                                tap(p, ox, kx, m->stride_width, 1, m->pad_left, x->width);
                             if (ix < 0) continue;
                             const float *w = p->float_weights
-                                + (((int64_t)oc * p->kernel_height + ky) * p->kernel_width + kx)
+                                + (((int64_t)oc * m->kernel_height + ky) * m->kernel_width + kx)
                                     * inputs;
                             const float *pixel = row + (int64_t)ix * inputs;
                             for (int32_t c = 0; c < inputs; ++c) sum += pixel[c] * w[c];

@@ -123,8 +123,8 @@ static int check_conv(void) {
     z.flip = between(0, 1) ? 0x80 : 0;
     layer l = make_layer(oc, kh * kw * c);
     ik_step reference = {.run = ik_scalar_conv_qs8, .input = x, .output = y};
-    reference.u.conv = (ik_conv_qs8){l.weights, l.bias, l.multiplier, 1, kh, kw, sh, sw, 1, 1, pad,
-        pad, low, high};
+    reference.u.conv = (ik_conv_qs8){l.weights, l.bias, l.multiplier, 1,
+        {kh, kw, sh, sw, 1, 1, pad, pad}, low, high};
 
     const int padded = (oc + 15) / 16 * 16, groups = (kw * c + 3) / 4, pixels = n * oh * ow;
     int8_t *packed = zeroed((size_t)(padded * kh * groups * 4));
@@ -167,8 +167,8 @@ static int check_depthwise(void) {
     z.offset = place;
     layer l = make_layer(c, kh * kw);  // [tap][channel] of as many elements
     ik_step reference = {.run = ik_scalar_depthwise_qs8, .input = x, .output = y};
-    reference.u.depthwise = (ik_depthwise_qs8){l.weights, l.bias, l.multiplier, 1, kh, kw, s, s, 1,
-        1, pad, pad, low, high};
+    reference.u.depthwise = (ik_depthwise_qs8){l.weights, l.bias, l.multiplier, 1,
+        {kh, kw, s, s, 1, 1, pad, pad}, low, high};
 
     const int bytes = set->vector_bytes, vectors = (c + bytes - 1) / bytes;
     const int groups = (kh * kw + 3) / 4;
@@ -236,8 +236,7 @@ static int check_pool(void) {
     z.offset = place;
     ik_step reference = {.run = average ? ik_scalar_average_pool_qs8 : ik_scalar_max_pool_qs8,
         .input = x, .output = y};
-    reference.u.pool = (ik_pool){.kernel_height = kernel, .kernel_width = kernel,
-        .stride_height = s, .stride_width = s, .pad_top = padding, .pad_left = padding,
+    reference.u.pool = (ik_pool){.window = {kernel, kernel, s, s, 1, 1, padding, padding},
         .clamp_low = between(-128, 0), .clamp_high = between(1, 127)};
     ik_step fast = reference;
     fast.run = average ? set->average_pool : set->max_pool;

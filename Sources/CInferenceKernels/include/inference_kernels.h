@@ -38,13 +38,19 @@ typedef struct ik_tensor {
     uint8_t flip;          ///< 0 or 0x80.
 } ik_tensor;
 
+/// How a window moves over its input; before the input lies the padding.
+typedef struct ik_window {
+    int32_t kernel_height, kernel_width, stride_height, stride_width;
+    int32_t dilation_height, dilation_width, pad_top, pad_left;
+} ik_window;
+
 /// Convolution over int8 weights. A fully connected layer is one of kernel 1x1.
 typedef struct ik_conv_qs8 {
     const int8_t *weights;    ///< [output channel][kernel row][kernel column][group's input channel]
     const int32_t *bias;      ///< [output channel]
     const float *multiplier;  ///< [output channel]: input scale * weight scale / output scale
-    int32_t groups, kernel_height, kernel_width, stride_height, stride_width;
-    int32_t dilation_height, dilation_width, pad_top, pad_left;
+    int32_t groups;
+    ik_window window;
     int32_t clamp_low, clamp_high;
 } ik_conv_qs8;
 
@@ -53,8 +59,8 @@ typedef struct ik_depthwise_qs8 {
     const int8_t *weights;    ///< [kernel row][kernel column][output channel]
     const int32_t *bias;
     const float *multiplier;
-    int32_t depth_multiplier, kernel_height, kernel_width, stride_height, stride_width;
-    int32_t dilation_height, dilation_width, pad_top, pad_left;
+    int32_t depth_multiplier;
+    ik_window window;
     int32_t clamp_low, clamp_high;
 } ik_depthwise_qs8;
 
@@ -66,7 +72,7 @@ typedef struct ik_add_qs8 {
 
 /// Average or maximum over a window. Padding counts neither in the sum nor in the divisor.
 typedef struct ik_pool {
-    int32_t kernel_height, kernel_width, stride_height, stride_width, pad_top, pad_left;
+    ik_window window;  ///< Not dilated.
     int32_t clamp_low, clamp_high;
     float float_low, float_high;
 } ik_pool;
@@ -75,8 +81,8 @@ typedef struct ik_pool {
 typedef struct ik_conv_f32 {
     const float *weights;  ///< [group][kernel row][kernel column][input channel][output channel]
     const float *bias;     ///< [output channel]
-    int32_t groups, kernel_height, kernel_width, stride_height, stride_width;
-    int32_t dilation_height, dilation_width, pad_top, pad_left;
+    int32_t groups;
+    ik_window window;
     float low, high;
 } ik_conv_f32;
 
@@ -84,8 +90,8 @@ typedef struct ik_conv_f32 {
 typedef struct ik_depthwise_f32 {
     const float *weights;  ///< [kernel row][kernel column][output channel]
     const float *bias;
-    int32_t depth_multiplier, kernel_height, kernel_width, stride_height, stride_width;
-    int32_t dilation_height, dilation_width, pad_top, pad_left;
+    int32_t depth_multiplier;
+    ik_window window;
     float low, high;
 } ik_depthwise_f32;
 

@@ -241,8 +241,7 @@ typedef struct ik_wide_conv {
     const float *float_weights, *float_bias;
     int32_t groups;
     int32_t depth_multiplier;  ///< 0 unless depthwise.
-    int32_t kernel_height, kernel_width, stride_height, stride_width;
-    int32_t dilation_height, dilation_width, pad_top, pad_left;
+    ik_window window;
     int32_t clamp_low, clamp_high, rule;
     float low, high;
     uint8_t is_transposed, is_16_bit;

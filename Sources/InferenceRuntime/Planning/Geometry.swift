@@ -1,3 +1,5 @@
+internal import CInferenceKernels
+
 /// A shape as the kernels see it.
 struct ImageShape: Equatable {
     var batches: Int
@@ -107,10 +109,30 @@ struct WindowGeometry: Equatable {
         self.horizontal = horizontal
     }
 
+    /// How the kernels take it.
+    var forKernels: ik_window {
+        ik_window(
+            kernel: kernel, stride: stride, dilation: dilation, padTop: vertical.padBefore,
+            padLeft: horizontal.padBefore)
+    }
+
     /// What must lie around the input so that no window leaves memory.
     var border: Border {
         Border(
             top: vertical.padBefore, left: horizontal.padBefore, bottom: vertical.padAfter,
             right: horizontal.padAfter)
+    }
+}
+
+extension ik_window {
+    init(
+        kernel: Extent, stride: Extent, dilation: Extent = Extent(height: 1, width: 1),
+        padTop: Int, padLeft: Int
+    ) {
+        self.init(
+            kernel_height: Int32(kernel.height), kernel_width: Int32(kernel.width),
+            stride_height: Int32(stride.height), stride_width: Int32(stride.width),
+            dilation_height: Int32(dilation.height), dilation_width: Int32(dilation.width),
+            pad_top: Int32(padTop), pad_left: Int32(padLeft))
     }
 }

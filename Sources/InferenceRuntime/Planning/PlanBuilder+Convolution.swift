@@ -71,13 +71,7 @@ extension PlanBuilder {
         unsafe step.u.conv = ik_conv_qs8(
             weights: constants.weights, bias: constants.bias, multiplier: constants.multiplier,
             groups: Int32(groups),
-            kernel_height: Int32(filter[1]), kernel_width: Int32(filter[2]),
-            stride_height: Int32(geometry.stride.height),
-            stride_width: Int32(geometry.stride.width),
-            dilation_height: Int32(geometry.dilation.height),
-            dilation_width: Int32(geometry.dilation.width),
-            pad_top: Int32(geometry.vertical.padBefore),
-            pad_left: Int32(geometry.horizontal.padBefore),
+            window: geometry.forKernels,
             clamp_low: parameters.clamp.low, clamp_high: parameters.clamp.high)
         unsafe append(step, from: from, to: to, index)
     }
@@ -122,13 +116,7 @@ extension PlanBuilder {
         unsafe step.u.depthwise = ik_depthwise_qs8(
             weights: constants.weights, bias: constants.bias, multiplier: constants.multiplier,
             depth_multiplier: Int32(filter[3] / geometry.input.channels),
-            kernel_height: Int32(filter[1]), kernel_width: Int32(filter[2]),
-            stride_height: Int32(geometry.stride.height),
-            stride_width: Int32(geometry.stride.width),
-            dilation_height: Int32(geometry.dilation.height),
-            dilation_width: Int32(geometry.dilation.width),
-            pad_top: Int32(geometry.vertical.padBefore),
-            pad_left: Int32(geometry.horizontal.padBefore),
+            window: geometry.forKernels,
             clamp_low: parameters.clamp.low, clamp_high: parameters.clamp.high)
         unsafe append(step, from: from, to: to, index)
     }
@@ -183,8 +171,7 @@ extension PlanBuilder {
         unsafe step.run = ik_scalar_conv_qs8
         unsafe step.u.conv = ik_conv_qs8(
             weights: constants.weights, bias: constants.bias, multiplier: constants.multiplier,
-            groups: 1, kernel_height: 1, kernel_width: 1, stride_height: 1, stride_width: 1,
-            dilation_height: 1, dilation_width: 1, pad_top: 0, pad_left: 0,
+            groups: 1, window: geometry.forKernels,
             clamp_low: parameters.clamp.low, clamp_high: parameters.clamp.high)
         unsafe append(step, from: from, to: to, index)
     }

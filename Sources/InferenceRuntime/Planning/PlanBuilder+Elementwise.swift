@@ -77,18 +77,8 @@ extension PlanBuilder {
         if !isFloat { _ = try activationScale(x, node) }
         guard graph.tensors[x].quantization == graph.tensors[y].quantization, type(x) == type(y)
         else { throw unsupported(node, "input and output of different quantization") }
-        guard shape(x).count == 4, shape(y).count == 4, shape(x)[3] == shape(y)[3],
-            let geometry = WindowGeometry(
-                input: ImageShape(shape(x)), output: ImageShape(shape(y)), kernel: kernel,
-                window: window, dilation: Extent(height: 1, width: 1))
-        else { throw invalid(node, "its output shape does not follow from its input shape") }
         // A window wholly inside the padding has no element; the sum must fit 31 bits.
-        guard kernel.height * kernel.width <= 1 << 22 else {
-            throw unsupported(node, "a window of \(kernel.height) x \(kernel.width)")
-        }
-        try count(
-            multiplyAdds: graph.tensors[y].elementCount,
-            min(kernel.height, geometry.input.height), min(kernel.width, geometry.input.width))
+        let geometry = try poolGeometry(node, window, kernel, mostElements: 1 << 22)
         let bounds = isFloat ? (0, 0) : clamp(activation, of: y, scale: scale)
         let from = try layout(x)
         let to = try outputLayout(y)
@@ -101,12 +91,8 @@ extension PlanBuilder {
             unsafe step.run = isAverage ? kernels.average_pool : kernels.max_pool
         }
         unsafe step.u.pool = ik_pool(
-            kernel_height: Int32(kernel.height), kernel_width: Int32(kernel.width),
-            stride_height: Int32(window.stride.height), stride_width: Int32(window.stride.width),
-            pad_top: Int32(geometry.vertical.padBefore),
-            pad_left: Int32(geometry.horizontal.padBefore), clamp_low: bounds.0,
-            clamp_high: bounds.1, float_low: activation.bounds.low,
-            float_high: activation.bounds.high)
+            window: geometry.forKernels, clamp_low: bounds.0, clamp_high: bounds.1,
+            float_low: activation.bounds.low, float_high: activation.bounds.high)
         unsafe append(step, from: from, to: to, index)
     }
 

@@ -88,14 +88,7 @@ extension PlanBuilder {
         unsafe step.u.conv_f32 = ik_conv_f32(
             weights: weights.baseAddress,
             bias: try constants.store(try floatBias(node, count: outputs)), groups: Int32(groups),
-            kernel_height: Int32(geometry.kernel.height),
-            kernel_width: Int32(geometry.kernel.width),
-            stride_height: Int32(geometry.stride.height),
-            stride_width: Int32(geometry.stride.width),
-            dilation_height: Int32(geometry.dilation.height),
-            dilation_width: Int32(geometry.dilation.width),
-            pad_top: Int32(geometry.vertical.padBefore),
-            pad_left: Int32(geometry.horizontal.padBefore),
+            window: geometry.forKernels,
             low: activation.bounds.low, high: activation.bounds.high)
         unsafe append(step, from: from, to: to, index)
     }
@@ -115,14 +108,7 @@ extension PlanBuilder {
             weights: try constants.store(weights),
             bias: try constants.store(try floatBias(node, count: outputs)),
             depth_multiplier: Int32(outputs / geometry.input.channels),
-            kernel_height: Int32(geometry.kernel.height),
-            kernel_width: Int32(geometry.kernel.width),
-            stride_height: Int32(geometry.stride.height),
-            stride_width: Int32(geometry.stride.width),
-            dilation_height: Int32(geometry.dilation.height),
-            dilation_width: Int32(geometry.dilation.width),
-            pad_top: Int32(geometry.vertical.padBefore),
-            pad_left: Int32(geometry.horizontal.padBefore),
+            window: geometry.forKernels,
             low: activation.bounds.low, high: activation.bounds.high)
         unsafe append(step, from: from, to: to, index)
     }

@@ -1,6 +1,25 @@
 internal import CInferenceKernels
 
 extension PlanBuilder {
+    /// The checked geometry of a pool, whose work is counted.
+    mutating func poolGeometry(
+        _ node: GraphNode, _ window: Window, _ kernel: Extent, mostElements: Int
+    ) throws(ModelError) -> WindowGeometry {
+        let (x, y) = (try input(node, 0), try output(node))
+        guard shape(x).count == 4, shape(y).count == 4, shape(x)[3] == shape(y)[3],
+            let geometry = WindowGeometry(
+                input: ImageShape(shape(x)), output: ImageShape(shape(y)), kernel: kernel,
+                window: window, dilation: Extent(height: 1, width: 1))
+        else { throw invalid(node, "its output shape does not follow from its input shape") }
+        guard kernel.height * kernel.width <= mostElements else {
+            throw unsupported(node, "a window of \(kernel.height) x \(kernel.width)")
+        }
+        try count(
+            multiplyAdds: graph.tensors[y].elementCount,
+            min(kernel.height, geometry.input.height), min(kernel.width, geometry.input.width))
+        return geometry
+    }
+
     mutating func lowerGeneralPool(
         _ node: GraphNode, _ index: Int, _ window: Window, _ kernel: Extent,
         _ activation: Activation, isAverage: Bool
@@ -10,17 +29,7 @@ extension PlanBuilder {
         guard
             type(x) == .float32 || graph.tensors[x].quantization == graph.tensors[y].quantization
         else { throw unsupported(node, "input and output of different quantization") }
-        guard shape(x).count == 4, shape(y).count == 4, shape(x)[3] == shape(y)[3],
-            let geometry = WindowGeometry(
-                input: ImageShape(shape(x)), output: ImageShape(shape(y)), kernel: kernel,
-                window: window, dilation: Extent(height: 1, width: 1))
-        else { throw invalid(node, "its output shape does not follow from its input shape") }
-        guard kernel.height * kernel.width <= 1 << 15 else {
-            throw unsupported(node, "a window of \(kernel.height) x \(kernel.width)")
-        }
-        try count(
-            multiplyAdds: graph.tensors[y].elementCount,
-            min(kernel.height, geometry.input.height), min(kernel.width, geometry.input.width))
+        let geometry = try poolGeometry(node, window, kernel, mostElements: 1 << 15)
         var bounds = (low: Int32(0), high: Int32(0))
         var step = unsafe ik_step()
         switch type(x) {
@@ -45,12 +54,8 @@ extension PlanBuilder {
         let from = try layout(x)
         let to = try outputLayout(y)
         unsafe step.u.pool = ik_pool(
-            kernel_height: Int32(kernel.height), kernel_width: Int32(kernel.width),
-            stride_height: Int32(window.stride.height), stride_width: Int32(window.stride.width),
-            pad_top: Int32(geometry.vertical.padBefore),
-            pad_left: Int32(geometry.horizontal.padBefore), clamp_low: bounds.low,
-            clamp_high: bounds.high, float_low: activation.bounds.low,
-            float_high: activation.bounds.high)
+            window: geometry.forKernels, clamp_low: bounds.low, clamp_high: bounds.high,
+            float_low: activation.bounds.low, float_high: activation.bounds.high)
         unsafe append(step, from: from, to: to, index)
     }
 

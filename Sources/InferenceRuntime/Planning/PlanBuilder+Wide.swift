@@ -2,11 +2,9 @@ internal import CInferenceKernels
 
 /// Where a layer's windows lie.
 struct WideGeometry {
-    var kernel = Extent(height: 1, width: 1)
-    var stride = Extent(height: 1, width: 1)
-    var dilation = Extent(height: 1, width: 1)
-    var padTop = 0
-    var padLeft = 0
+    var window = ik_window(
+        kernel: Extent(height: 1, width: 1), stride: Extent(height: 1, width: 1), padTop: 0,
+        padLeft: 0)
     var groups = 1
     var depthMultiplier = 0
     var isTransposed = false
@@ -25,9 +23,7 @@ extension PlanBuilder {
         guard let geometry = try convolutionGeometry(node) else { return }
         let filter = shape(try input(node, 1))
         let (inputs, outputs) = (geometry.input.channels, geometry.output.channels)
-        var wide = WideGeometry(
-            kernel: geometry.kernel, stride: geometry.stride, dilation: geometry.dilation,
-            padTop: geometry.vertical.padBefore, padLeft: geometry.horizontal.padBefore)
+        var wide = WideGeometry(window: geometry.forKernels)
         if case .depthwiseConvolution = node.operation {
             guard filter[0] == 1, filter[3] == outputs, outputs % inputs == 0 else {
                 throw invalid(node, "its weights do not fit its input and output channels")
@@ -85,8 +81,9 @@ extension PlanBuilder {
             vertical.output == shape(x)[1], horizontal.output == shape(x)[2]
         else { throw invalid(node, "its output shape does not belong to its input shape") }
         let wide = WideGeometry(
-            kernel: Extent(height: filter[1], width: filter[2]), stride: window.stride,
-            padTop: vertical.padBefore, padLeft: horizontal.padBefore, isTransposed: true)
+            window: ik_window(
+                kernel: Extent(height: filter[1], width: filter[2]), stride: window.stride,
+                padTop: vertical.padBefore, padLeft: horizontal.padBefore), isTransposed: true)
         if type(x) == .float32 {
             try appendTransposedFloat(node, index, wide, activation)
         } else {
@@ -102,14 +99,7 @@ extension PlanBuilder {
         var p = unsafe ik_wide_conv()
         unsafe p.groups = Int32(geometry.groups)
         unsafe p.depth_multiplier = Int32(geometry.depthMultiplier)
-        unsafe p.kernel_height = Int32(geometry.kernel.height)
-        unsafe p.kernel_width = Int32(geometry.kernel.width)
-        unsafe p.stride_height = Int32(geometry.stride.height)
-        unsafe p.stride_width = Int32(geometry.stride.width)
-        unsafe p.dilation_height = Int32(geometry.dilation.height)
-        unsafe p.dilation_width = Int32(geometry.dilation.width)
-        unsafe p.pad_top = Int32(geometry.padTop)
-        unsafe p.pad_left = Int32(geometry.padLeft)
+        unsafe p.window = geometry.window
         unsafe p.is_transposed = geometry.isTransposed ? 1 : 0
         return unsafe p
     }
@@ -123,8 +113,8 @@ extension PlanBuilder {
         let is16Bit = type(x) == .int16
         guard type(x) == type(y) else { throw unsupported(node, "a result of another type") }
         try count(
-            multiplyAdds: graph.tensors[y].elementCount, geometry.kernel.height,
-            geometry.kernel.width,
+            multiplyAdds: graph.tensors[y].elementCount, Int(geometry.window.kernel_height),
+            Int(geometry.window.kernel_width),
             geometry.depthMultiplier > 0 ? 1 : graph.tensors[w].shape[shape(w).count - 1])
         let inputScale = is16Bit ? try scale16(x, node) : try activationScale(x, node)
         let outputScale = is16Bit ? try scale16(y, node) : try activationScale(y, node)
@@ -255,8 +245,8 @@ extension PlanBuilder {
         else { throw unsupported(node, "weights that are not constants of type float32") }
         let channels = shape(y)[3]
         try count(
-            multiplyAdds: graph.tensors[y].elementCount, geometry.kernel.height,
-            geometry.kernel.width, shape(w)[3])
+            multiplyAdds: graph.tensors[y].elementCount, Int(geometry.window.kernel_height),
+            Int(geometry.window.kernel_width), shape(w)[3])
         let values = unsafe try constants.allocate(Float.self, count: weights.count / 4)
         unsafe UnsafeMutableRawBufferPointer(values).copyMemory(from: graph.bytes.bytes(weights))
         let bias = unsafe try constants.allocate(Float.self, count: channels)
