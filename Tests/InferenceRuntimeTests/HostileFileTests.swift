@@ -8,24 +8,12 @@ import Testing
 struct HostileFileTests {
     static let model = "small-network"
 
-    /// Loads and, if that works, runs once.
-    private func exercise(_ bytes: [UInt8]) throws(ModelError) {
-        var limits = ModelLimits()
-        // So that a flipped size is refused rather than waited for.
-        limits.tensorBytes = 1 << 20
-        limits.arenaBytes = 4 << 20
-        limits.multiplyAdds = 10_000_000
-        let plan = try ModelPlan.make(bytes, limits: limits)
-        var session = try InferenceSession(plan: plan)
-        session.invoke()
-    }
-
     @Test("A file cut at any length is refused")
     func truncation() throws {
         let bytes = try Fixtures.bytes(Self.model, "tflite")
         for length in 0..<bytes.count {
             #expect(throws: ModelError.self, "cut to \(length) bytes") {
-                try exercise(Array(bytes.prefix(length)))
+                try ModelPlan.exercise(Array(bytes.prefix(length)))
             }
         }
     }
@@ -37,7 +25,7 @@ struct HostileFileTests {
             for value: UInt8 in [0x00, 0xFF, bytes[index] ^ 0x80, bytes[index] &+ 1] {
                 var changed = bytes
                 changed[index] = value
-                do throws(ModelError) { try exercise(changed) } catch {
+                do throws(ModelError) { try ModelPlan.exercise(changed) } catch {
                     #expect(!error.description.isEmpty)
                 }
             }
@@ -57,7 +45,7 @@ struct HostileFileTests {
                     let index = changed.indices.randomElement(using: &random)!
                     changed[index] = .random(in: 0...255, using: &random)
                 }
-                do throws(ModelError) { try exercise(changed) } catch {
+                do throws(ModelError) { try ModelPlan.exercise(changed) } catch {
                     #expect(!error.description.isEmpty, "seed \(seed)")
                 }
             }
@@ -75,7 +63,7 @@ struct HostileFileTests {
             ] {
                 var changed = bytes
                 for byte in 0..<4 { changed[index + byte] = UInt8(value >> (8 * byte) & 0xFF) }
-                do throws(ModelError) { try exercise(changed) } catch {
+                do throws(ModelError) { try ModelPlan.exercise(changed) } catch {
                     #expect(!error.description.isEmpty)
                 }
             }
@@ -90,7 +78,7 @@ struct HostileFileTests {
         for _ in 0..<2_000 {
             var bytes = (0..<256).map { _ in UInt8.random(in: 0...255, using: &random) }
             bytes.replaceSubrange(0..<8, with: [20, 0, 0, 0] + Array("TFL3".utf8))
-            #expect(throws: ModelError.self, "seed \(seed)") { try exercise(bytes) }
+            #expect(throws: ModelError.self, "seed \(seed)") { try ModelPlan.exercise(bytes) }
         }
     }
 
@@ -135,9 +123,9 @@ struct HostileFileTests {
 
     @Test("Something that is no model says so with its place")
     func notAModel() {
-        #expect(throws: ModelError.malformed(.tooShort, offset: 0)) { try exercise([]) }
+        #expect(throws: ModelError.malformed(.tooShort, offset: 0)) { try ModelPlan.exercise([]) }
         #expect(throws: ModelError.malformed(.notTFLite, offset: 4)) {
-            try exercise(Array("version https://git-lfs.github.com/spec/v1".utf8))
+            try ModelPlan.exercise(Array("version https://git-lfs.github.com/spec/v1".utf8))
         }
     }
 }

@@ -5,18 +5,6 @@ import Testing
 /// Damaged models of every operator: an error, or a model that runs; never a trap or a hang.
 @Suite("Hostile operators", .timeLimit(.minutes(5)))
 struct HostileOperatorTests {
-    private func exercise(_ bytes: [UInt8]) throws(ModelError) {
-        var limits = ModelLimits()
-        limits.tensorBytes = 1 << 20
-        limits.arenaBytes = 4 << 20
-        limits.multiplyAdds = 10_000_000
-        let plan = try ModelPlan.make(bytes, limits: limits)
-        var session = try InferenceSession(plan: plan)
-        session.invoke()
-        session.reset()
-        session.invoke()
-    }
-
     @Test("A damaged model of an operator is refused or runs", arguments: OperatorGoldens.supported)
     func damaged(model: OperatorGoldens.Model) throws {
         let seed = UInt64.random(in: 0 ... .max)
@@ -33,7 +21,7 @@ struct HostileOperatorTests {
                     ? values.randomElement(using: &random) ?? 0
                     : .random(in: 0...255, using: &random)
             }
-            do throws(ModelError) { try exercise(changed) } catch {
+            do throws(ModelError) { try ModelPlan.exercise(changed) } catch {
                 #expect(!error.description.isEmpty, "seed \(seed)")
             }
         }

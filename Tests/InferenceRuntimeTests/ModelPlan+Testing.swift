@@ -15,6 +15,20 @@ extension ModelPlan {
         return answers
     }
 
+    /// Prepares the model in hostile `bytes` and, if that works, runs it twice.
+    static func exercise(_ bytes: [UInt8]) throws(ModelError) {
+        var limits = ModelLimits()
+        // So that a flipped size is refused rather than waited for.
+        limits.tensorBytes = 1 << 20
+        limits.arenaBytes = 4 << 20
+        limits.weightBytes = 4 << 20
+        limits.multiplyAdds = 10_000_000
+        var session = try InferenceSession(plan: make(bytes, limits: limits))
+        session.invoke()
+        session.reset()
+        session.invoke()
+    }
+
     /// Prepares the model in `bytes`.
     static func make(
         _ bytes: [UInt8], limits: ModelLimits = ModelLimits(), instructionSet: InstructionSet? = nil

@@ -19,21 +19,9 @@ struct ONNXHostileTests {
                 contentsOf: ONNXGoldens.directory.appendingPathComponent("\(name).onnx")))
     }
 
-    /// Loads and, if that works, runs once.
-    private func exercise(_ bytes: [UInt8]) throws(ModelError) {
-        var limits = ModelLimits()
-        limits.tensorBytes = 1 << 20
-        limits.arenaBytes = 4 << 20
-        limits.weightBytes = 4 << 20
-        limits.multiplyAdds = 10_000_000
-        let plan = try ModelPlan.make(bytes, limits: limits)
-        var session = try InferenceSession(plan: plan)
-        session.invoke()
-    }
-
     /// Loads, and looks at the error if that is what comes.
     private func survive(_ bytes: [UInt8], _ comment: Comment) {
-        do throws(ModelError) { try exercise(bytes) } catch {
+        do throws(ModelError) { try ModelPlan.exercise(bytes) } catch {
             #expect(!error.description.isEmpty, comment)
         }
     }
@@ -83,10 +71,13 @@ struct ONNXHostileTests {
     @Test("A varint of more than 64 bits is refused where it stands")
     func hugeVarint() {
         let bytes = [0x08] + [UInt8](repeating: 0xFF, count: 10) + [0x01]
-        #expect(throws: ModelError.malformed(.varintTooLong, offset: 10)) { try exercise(bytes) }
+        #expect(throws: ModelError.malformed(.varintTooLong, offset: 10)) {
+            try ModelPlan.exercise(bytes)
+        }
         #expect(throws: ModelError.malformed(.fieldOutOfBounds, offset: 2)) {
             // A graph of 2^63 bytes.
-            try exercise([0x08, 0x08, 0x3A] + [UInt8](repeating: 0x80, count: 9) + [0x01])
+            try ModelPlan.exercise(
+                [0x08, 0x08, 0x3A] + [UInt8](repeating: 0x80, count: 9) + [0x01])
         }
     }
 
@@ -108,7 +99,7 @@ struct ONNXHostileTests {
         model.add(1, 8)
         model.add(7, inner)
         #expect(throws: ModelError.unsupportedOperator(name: "If", position: 0)) {
-            try exercise(model.bytes)
+            try ModelPlan.exercise(model.bytes)
         }
     }
 
@@ -123,18 +114,18 @@ struct ONNXHostileTests {
             .init(operation: "Relu", inputs: ["b"], outputs: ["y"]),
         ]
         #expect(throws: ModelError.malformed(.readBeforeWritten, offset: 0)) {
-            try exercise(writer.bytes)
+            try ModelPlan.exercise(writer.bytes)
         }
         writer.nodes = [
             .init(operation: "Relu", inputs: ["x"], outputs: ["y"]),
             .init(operation: "Abs", inputs: ["x"], outputs: ["y"]),
         ]
         #expect(throws: ModelError.malformed(.writtenTwice, offset: 0)) {
-            try exercise(writer.bytes)
+            try ModelPlan.exercise(writer.bytes)
         }
         writer.nodes = [.init(operation: "Relu", inputs: ["x"], outputs: ["z"])]
         #expect(throws: ModelError.malformed(.readBeforeWritten, offset: 0)) {
-            try exercise(writer.bytes)
+            try ModelPlan.exercise(writer.bytes)
         }
     }
 
@@ -150,7 +141,7 @@ struct ONNXHostileTests {
         writer.outputs = [("y", 1, [1, 4])]
         writer.initializers = [tensor]
         writer.nodes = [.init(operation: "Add", inputs: ["x", "weights"], outputs: ["y"])]
-        do throws(ModelError) { try exercise(writer.bytes) } catch {
+        do throws(ModelError) { try ModelPlan.exercise(writer.bytes) } catch {
             guard case .invalidTensor("weights", _, let reason) = error else {
                 Issue.record("\(error)")
                 return
