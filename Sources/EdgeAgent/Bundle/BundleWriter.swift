@@ -36,18 +36,8 @@ package enum BundleWriter {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | flags | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw .unwritable(path: path, errorNumber: errno) }
         defer { close(descriptor) }
-        var written = 0
-        while written < bytes.count {
-            let count = unsafe bytes.withUnsafeBytes {
-                unsafe Glibc.write(
-                    descriptor, $0.baseAddress.unsafelyUnwrapped + written, $0.count - written)
-            }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw .unwritable(path: path, errorNumber: errno)
-            }
-            written += count
-        }
+        let number = FileSystem.write(bytes, to: descriptor)
+        guard number == 0 else { throw .unwritable(path: path, errorNumber: number) }
         guard fsync(descriptor) == 0 else { throw .unwritable(path: path, errorNumber: errno) }
     }
 

@@ -40,15 +40,8 @@ struct StateFileWriter: ~Copyable {
     }
 
     private mutating func write(_ bytes: UnsafeRawBufferPointer) throws(StateFileError) {
-        var done = 0
-        while done < bytes.count {
-            // Proof: within the buffer, which outlives the call.
-            let count = unsafe Glibc.write(
-                descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw .system(operation: "write", errorNumber: errno) }
-            done += count
-        }
+        let number = unsafe FileSystem.write(bytes, to: descriptor)
+        guard number == 0 else { throw .system(operation: "write", errorNumber: number) }
         byteCount += bytes.count
     }
 

@@ -1,8 +1,8 @@
 internal import Glibc
 
-/// What several parts do with paths and directories.
+/// What several parts do with paths, files and directories.
 ///
-/// - Thread: any; `synchronise` blocks on the disk.
+/// - Thread: any; `synchronise` and `write` block on the disk.
 package enum FileSystem {
     /// The directory in which a path's last part stands, as the path says it: `.` where it names none.
     package static func parent(of path: String) -> String {
@@ -19,6 +19,29 @@ package enum FileSystem {
         guard descriptor >= 0 else { return errno }
         defer { close(descriptor) }
         return fsync(descriptor) == 0 ? 0 : errno
+    }
+
+    /// Writes all of the bytes, however few of them one call takes.
+    ///
+    /// - Returns: 0 or errno.
+    package static func write(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
+        unsafe bytes.withUnsafeBytes { unsafe write($0, to: descriptor) }
+    }
+
+    /// Writes all of the bytes, however few of them one call takes.
+    ///
+    /// - Returns: 0 or errno.
+    package static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32 {
+        var done = 0
+        while done < bytes.count {
+            // Within the buffer, which the caller keeps through the call.
+            let count = unsafe Glibc.write(
+                descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return count < 0 ? errno : EIO }
+            done += count
+        }
+        return 0
     }
 
     /// The next name of an open directory, `.` and `..` left out; nil: that were all.

@@ -131,17 +131,8 @@ private final class Child {
     }
 
     func write(_ bytes: [UInt8]) {
-        var done = 0
-        while done < bytes.count {
-            let count = unsafe bytes.withUnsafeBytes {
-                unsafe Glibc.write(
-                    input, $0.baseAddress.unsafelyUnwrapped + done, $0.count - done)
-            }
-            if count < 0, errno == EINTR { continue }
-            // It has ended already; its output says so.
-            guard count > 0 else { return }
-            done += count
-        }
+        // That it has ended already, its output says.
+        _ = FileSystem.write(bytes, to: input)
     }
 
     func closeInput() {
