@@ -126,9 +126,15 @@ class Audit:
         return count
 
     def expose_alarms(self):
-        """How the alarms stand may not be on the disk: what is a change need not be one to the next start of the agent."""
+        """The last change of an alarm may not be on the disk, though its event has arrived: the next start believes the phase before.
+
+        A reading that is still to come of the same phase shows it what is right. Where there is none, the next change is none to it. So
+        this is all that may be missing; call it when the agent is dead and has no connection.
+        """
         for asset in self.assets.values():
-            asset.alerts.exposed.update((asset.phase(asset.taken), asset.phase(asset.taken) + 1))
+            phase = asset.phase(asset.taken)
+            if asset.phase(asset.taken + 1) > phase:
+                asset.alerts.exposed.add(phase + 1)
 
     def allow_late(self):
         """The agent is killed while its disk fails: what stands on the disk may come after what it decides next."""

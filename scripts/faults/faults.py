@@ -159,6 +159,10 @@ class Run:
         await plant.wait_for(lambda: any(connection.since > self.agent.started_at for station in self.stations
                                          for connection in station.proxy.connections), 20, "a connection of the agent")
 
+    async def agent_is_gone(self):
+        """Waits until all is read that a dead agent has written: what it has confirmed counts."""
+        await plant.wait_for(lambda: not any(station.proxy.connections for station in self.stations), 5, "the end of the agent's connections")
+
     async def meanwhile(self, least, most, may_start=True):
         """While a fault holds: time passes, and often the agent is killed in it.
 
@@ -172,12 +176,25 @@ class Run:
             else:
                 self.counts["agent-kill"] += 1
                 await self.agent.stop(signal.SIGKILL)
+                await self.agent_is_gone()
                 self.audit.expose_alarms()
                 self.volume.empty()
                 self.shim.fail(0)
                 self.agent.start()
 
-    async def catch_up(self, seconds=QUIET):
+    async def arrive(self, before):
+        """Everything must have arrived before something that may cost records: what is missing now was lost otherwise."""
+        await self.catch_up(resumes=False)
+        try:
+            until = time.monotonic() + 5
+            while self.audit.lost()[0] and time.monotonic() < until:
+                await asyncio.sleep(0.05)
+            for missing in self.audit.lost()[0]:
+                self.audit.fail(f"missing before {before}: {missing}")
+        finally:
+            self.loader.running = True
+
+    async def catch_up(self, seconds=QUIET, resumes=True):
         """Lets everything that is on its way arrive."""
         self.loader.running = False
         try:
@@ -193,7 +210,7 @@ class Run:
                     break
                 await asyncio.sleep(0.02)
         finally:
-            self.loader.running = True
+            self.loader.running = resumes
 
     def set_access(self, denied=None):
         rules = [f"topic deny edge/{plant.AGENT}/+/{plant.PIPELINE}/{denied}"] if denied else []

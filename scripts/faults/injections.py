@@ -182,6 +182,7 @@ async def read_only_start(run):
     if not run.volume.mounted:
         raise Skip(run.volume.reason)
     await run.agent.stop(signal.SIGKILL)
+    await run.agent_is_gone()
     run.audit.allow_late()
     if not run.volume.remount("ro"):
         run.agent.start()
@@ -213,15 +214,11 @@ async def power_cut(run):
 
 async def damaged(run, how):
     """Damages the database of a dead agent that has a backlog. What it lost has to be said in the log."""
-    await run.catch_up()
-    until = time.monotonic() + 5
-    while run.audit.lost()[0] and time.monotonic() < until:
-        await asyncio.sleep(0.05)
-    for missing in run.audit.lost()[0]:
-        run.audit.fail(f"missing before the damage: {missing}")
+    await run.arrive("the damage")
     run.uplink.proxy.cut()
     await asyncio.sleep(run.random.uniform(0.3, 1.0))
     await run.agent.stop(signal.SIGKILL)
+    await run.agent_is_gone()
     lost_before = set(run.audit.lost()[2])
     exposed = run.audit.expose()
     path = run.volume.path / ("outbox.sqlite" + run.random.choice(("", "-wal", "-wal")))

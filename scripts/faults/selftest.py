@@ -85,6 +85,37 @@ class AuditTests(unittest.TestCase):
         self.predict(13)
         self.assertIn("no reading explains", self.audit.failures[0])
 
+    def test_a_kill_while_the_disk_fails_excuses_no_alarm_that_a_reading_still_shows(self):
+        self.everything()
+        self.audit.allow_late()
+        # The agent goes on with reading 13, which is of phase 1 as well: nothing can keep it from phase 2.
+        self.asset.sent = self.asset.issued = self.asset.taken = 22
+        for number in range(13, 23):
+            self.predict(number)
+        self.assertEqual(self.audit.lost()[0], [("pump", "alert of phase", 2)])
+
+    def test_a_kill_while_the_disk_fails_at_the_end_of_a_phase_excuses_the_next_change_only(self):
+        self.asset.sent = self.asset.issued = self.asset.taken = 19
+        for number in range(1, 20):
+            self.predict(number)
+        self.raise_alarm()
+        self.audit.allow_late()
+        self.asset.sent = self.asset.issued = self.asset.taken = 32
+        for number in range(20, 33):
+            self.predict(number)
+        lost, _, damaged, _ = self.audit.lost()
+        self.assertEqual((lost, damaged), ([("pump", "alert of phase", 3)], [("pump", "alert of phase", 2)]))
+
+    def test_a_damage_excuses_only_what_stood_in_the_database(self):
+        for number in range(1, 11):
+            self.predict(number)
+        self.raise_alarm()
+        self.assertEqual(self.audit.expose(), 2)
+        self.asset.sent = self.asset.issued = self.asset.taken = 13
+        lost, _, damaged, _ = self.audit.lost()
+        self.assertEqual(lost, [("pump", "prediction", 13)])
+        self.assertEqual(damaged, [("pump", "prediction", 11), ("pump", "prediction", 12)])
+
     def test_states(self):
         self.everything()
         self.assertIn("no last state", self.audit.wrong_states()[0])
