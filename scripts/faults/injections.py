@@ -176,6 +176,24 @@ async def read_only(run):
     await failing(run, disk.READ_ONLY, 100)
 
 
+@fault("disk-and-uplink", "disk errors")
+async def disk_and_uplink(run):
+    """Both are away, for less than the five seconds after which memory counts; either may be back first."""
+    await run.agent_runs()
+    run.uplink.proxy.cut()
+    await asyncio.sleep(run.random.uniform(0.0, 0.5))
+    kinds = run.random.choice((disk.NO_SPACE, disk.READ_ONLY, disk.FAIL_WRITE | disk.FAIL_SYNC, disk.FAIL_WRITE | disk.FAIL_SYNC | disk.FAIL_READ))
+    run.shim.fail(kinds, run.random.choice((50, 100, 100)))
+    try:
+        await asyncio.sleep(run.random.uniform(0.1, 1.0))
+        if run.random.random() < 0.6:
+            run.uplink.proxy.heal()
+        await run.meanwhile(0.1, 1.5, may_start=False)
+    finally:
+        run.shim.fail(0)
+        run.uplink.proxy.heal()
+
+
 @fault("read-only-start", "disk errors")
 async def read_only_start(run):
     """The agent starts on a file system that is mounted read-only; it is mounted anew while it runs."""
@@ -246,6 +264,7 @@ async def damaged(run, how):
     while gone() and not is_reported() and time.monotonic() < until:
         await asyncio.sleep(0.05)
     lost, reported = gone(), is_reported()
+    run.audit.settle_damage(reported)
     run.note(f"{description}: {len(lost)} of {exposed} records gone, {'reported' if reported else 'nothing reported'}")
     run.counts["records in damaged databases"] += exposed
     if lost and not reported:

@@ -72,6 +72,15 @@ class AuditTests(unittest.TestCase):
         self.predict(1)
         self.assertIn("1 came after 2", self.audit.failures[0])
 
+    def test_what_was_refused_for_now_has_to_come_in_order_and_what_was_refused_for_good_has_not(self):
+        for number, reason in ((1, 0x87), (3, 0x97)):
+            self.audit.published("edge/box/predictions/line/pump", event(number, 0, 50 + number), reason)
+        for number in (2, 1, 4):
+            self.predict(number)
+        self.assertEqual(self.audit.failures, [])
+        self.predict(3)
+        self.assertIn("3 came after 4", self.audit.failures[0])
+
     def test_order_of_identifiers(self):
         self.predict(1, boot=2)
         self.predict(2, boot=1)
@@ -115,6 +124,22 @@ class AuditTests(unittest.TestCase):
         lost, _, damaged, _ = self.audit.lost()
         self.assertEqual(lost, [("pump", "prediction", 13)])
         self.assertEqual(damaged, [("pump", "prediction", 11), ("pump", "prediction", 12)])
+        # One of them arrives, the other is reported to be gone: the damage is over.
+        self.predict(11)
+        self.audit.settle_damage(reported=True)
+        self.assertEqual(list(map(len, self.audit.lost())), [1, 0, 1, 0])
+
+    def test_a_damage_that_was_not_reported_excuses_nothing(self):
+        self.everything()
+        self.asset.sent = self.asset.issued = self.asset.taken = 14
+        for number, reason in ((13, 0x87), (14, 0)):
+            self.audit.published("edge/box/predictions/line/pump", event(number, 1, 50 + number), reason)
+        self.assertEqual(self.audit.expose(), 1)
+        self.predict(14)
+        self.audit.settle_damage(reported=False)
+        # As when the quarantine turns out not to have it.
+        self.asset.predictions.refused.clear()
+        self.assertEqual(self.audit.lost()[0], [("pump", "prediction", 13)])
 
     def test_states(self):
         self.everything()
