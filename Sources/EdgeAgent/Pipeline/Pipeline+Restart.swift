@@ -207,16 +207,20 @@ extension Pipeline {
         }
     }
 
-    /// Only once nothing is raised on the earlier ones.
+    /// Only once nothing is raised on the earlier ones. Allocates nothing: it may be the first raise.
     private func keepTopics() {
-        earlierTopics = nil
-        areTopicsKept = unsafe AlarmTopics.key.withUnsafeBytes { key in
-            unsafe alarmTopics.bytes.withUnsafeBytes { bytes in
-                unsafe lane.keep(
-                    sequence: lane.makeSequence(), key: key, bytes: bytes,
-                    nowNanoseconds: MonotonicClock.nanoseconds) != .refused
-            }
+        // Only if there is something: else the runtime allocates to look for what it has to release.
+        if earlierTopics != nil { earlierTopics = nil }
+        let sequence = lane.makeSequence()
+        let now = MonotonicClock.nanoseconds
+        let keyCount = AlarmTopics.key.count
+        let row = alarmTopics.row
+        let outcome = unsafe row.span.bytes.withUnsafeBytes { row in
+            unsafe lane.keep(
+                sequence: sequence, key: UnsafeRawBufferPointer(rebasing: row[..<keyCount]),
+                bytes: UnsafeRawBufferPointer(rebasing: row[keyCount...]), nowNanoseconds: now)
         }
+        areTopicsKept = outcome != .refused
     }
 
     /// Whether the readings that led to an alarm's change are held back until it is on the disk: for a second at

@@ -8,9 +8,11 @@ struct AlarmTopics: Equatable {
     /// Of the agent's own alerts about the pipeline; without variables.
     let agentAlerts: TopicTemplate
     let agentStates: TopicTemplate
-    /// As they are kept: "T", version UInt8, then the templates in this order with a NUL between them, of which nothing
-    /// but the asset is left to fill in.
-    let bytes: [UInt8]
+    /// ``key`` and behind it what is kept: "T", version UInt8, then the templates in this order with a NUL between them, of
+    /// which nothing but the asset is left to fill in.
+    let row: [UInt8]
+
+    var bytes: [UInt8] { Array(row.dropFirst(Self.key.count)) }
 
     /// Zero (no topic has it, so no asset's key does), and what is no label of an alert.
     static let key: [UInt8] = [0, 0xFF]
@@ -22,7 +24,7 @@ struct AlarmTopics: Equatable {
         agentAlerts = topics.agentAlerts
         agentStates = topics.agentStates
         let templates = [alerts, states, agentAlerts, agentStates]
-        bytes = Self.head + templates.map(\.boundText).joined(separator: "\0").utf8
+        row = Self.key + Self.head + templates.map(\.boundText).joined(separator: "\0").utf8
     }
 
     /// nil if it is another kind of state, or of another version.
@@ -36,10 +38,10 @@ struct AlarmTopics: Equatable {
         guard texts.count == 4, templates.count == 4 else { return nil }
         (alerts, states) = (templates[0], templates[1])
         (agentAlerts, agentStates) = (templates[2], templates[3])
-        bytes = kept.bytes
+        row = kept.key + kept.bytes
     }
 
-    static func == (left: Self, right: Self) -> Bool { left.bytes == right.bytes }
+    static func == (left: Self, right: Self) -> Bool { left.row == right.row }
 
     /// Whether an asset's alarm is on the same topics.
     func areAlarmsOnSame(as other: Self) -> Bool {
