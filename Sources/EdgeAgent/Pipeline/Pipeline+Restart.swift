@@ -209,8 +209,6 @@ extension Pipeline {
 
     /// Only once nothing is raised on the earlier ones. Allocates nothing: it may be the first raise.
     private func keepTopics() {
-        // Only if there is something: else the runtime allocates to look for what it has to release.
-        if earlierTopics != nil { earlierTopics = nil }
         let sequence = lane.makeSequence()
         let now = MonotonicClock.nanoseconds
         let keyCount = AlarmTopics.key.count
@@ -243,7 +241,11 @@ extension Pipeline {
                     retired.state, reason: retired.reason, subject: key, on: retired.topics)
             }
         }
-        if earlierTopics != nil, !hasRetired { keepTopics() }
+        if earlierTopics != nil, !hasRetired {
+            // Not in `keepTopics`: the runtime allocates to look for what it has to release.
+            earlierTopics = nil
+            keepTopics()
+        }
     }
 
     /// Whether clears wait that must come before anything else of their assets.
