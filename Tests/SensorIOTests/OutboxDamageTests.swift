@@ -13,27 +13,63 @@ struct OutboxDamageTests {
 
     init() throws {
         directory = try TemporaryDirectory("outbox")
-        let configuration = OutboxConfiguration(path: directory.file("outbox.db"))
-        worker = OutboxWorker(
+        worker = try Self.worker(path: directory.file("outbox.db"), events)
+        worker.readClocks()
+    }
+
+    private static func worker(path: String, _ events: EventLog<OutboxEvent>) throws
+        -> OutboxWorker
+    {
+        let configuration = OutboxConfiguration(path: path)
+        return OutboxWorker(
             configuration: configuration, boot: 1,
             opening: try OutboxOpening(configuration: configuration, now: .now()), now: .now(),
             lock: try OutboxLock(path: configuration.path),
             session: try MQTTSession(
                 endpoint: MQTTEndpoint(host: "127.0.0.1", port: 1, clientIdentifier: "uplink")),
             shared: OutboxShared(doorbell: try OutboxDoorbell(), birth: nil), offline: nil,
-            onEvent: { [events] in events.append($0) })
-        worker.readClocks()
+            onEvent: { events.append($0) })
+    }
+
+    private func accept(_ sequence: UInt64, by worker: OutboxWorker) {
+        let header = OutboxRecordHeader(sequence: sequence, recordClass: .alert)
+        Array("topic".utf8).withUnsafeBytes { bytes in
+            worker.core.accept(
+                lane: 0, header: header, topic: bytes, payload: bytes, isLive: false,
+                now: worker.now, elapsed: worker.elapsed)
+        }
+    }
+
+    @Test("A new record has another identifier than those that could not be read at the start")
+    func unreadableAtStart() throws {
+        let path = directory.file("other.db")
+        do {
+            let before = try Self.worker(path: path, events)
+            before.openAtStart()
+            _ = before.core.addLane()
+            accept(1, by: before)
+            accept(2, by: before)
+            before.commit()
+        }
+        let worker = try Self.worker(path: path, events)
+        let connection = try #require(worker.store).connection
+        // The scan begins with it.
+        try connection.execute("ALTER TABLE quarantine RENAME TO unreadable")
+        worker.openAtStart()
+        _ = worker.core.addLane()
+        #expect(worker.core.isDiskFailed)
+        accept(3, by: worker)
+        try connection.execute("ALTER TABLE unreadable RENAME TO quarantine")
+        worker.core.diskRetryAt = 0
+        worker.commit()
+        #expect(!worker.core.isDiskFailed)
+        #expect(worker.core.backlogByClass == [3, 0, 0])
     }
 
     @Test("While the disk cannot be written, the backlog is read from the store of before")
     func readsWhileNothingCanBeWritten() throws {
-        let lane = worker.core.addLane()
-        let header = OutboxRecordHeader(sequence: 1, recordClass: .alert)
-        Array("topic".utf8).withUnsafeBytes { bytes in
-            worker.core.accept(
-                lane: lane, header: header, topic: bytes, payload: bytes, isLive: false,
-                now: worker.now, elapsed: worker.elapsed)
-        }
+        _ = worker.core.addLane()
+        accept(1, by: worker)
         worker.scan()
         worker.commit()
         #expect(worker.core.backlogByClass == [1, 0, 0])

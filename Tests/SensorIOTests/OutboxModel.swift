@@ -57,9 +57,14 @@ struct OutboxModel {
     // Survives a crash.
     var disk: [Int64: OutboxRecord] = [:]
     var quarantine: [OutboxRecord] = []
-    var log: [Message] = []
+    var log: [Message] = [] {
+        didSet { for message in log.dropFirst(oldValue.count) { arrived.insert(message.name) } }
+    }
+    var arrived: Set<Name> = []
     /// Records that a producer was told are safe.
     var safe: [String: Set<Name>] = [:]
+    /// What a producer was told of records that were safe nowhere.
+    var falseWords: [String] = []
     var topicOf: [Name: String] = [:]
     var boot: UInt64 = 0
 
@@ -70,7 +75,22 @@ struct OutboxModel {
     var sequence: UInt64 = 0
     var nextIdentifier: Int32 = 1
     var now: UInt64 = 1_000_000_000
-    var diskFails = false
+    /// Whether the disk cannot be written.
+    var diskFails = false {
+        didSet { if diskFails, !oldValue, !core.isDiskFailed { lastRefuge = now } }
+    }
+    /// Whether it cannot be read.
+    var readFails = false
+    /// Whether the database has to be opened, and read, before anything is written to it.
+    var isClosed = false
+    /// Whether the closed one is still there to read from.
+    var hasReader = true
+    /// Whether the database could ever be opened in this boot.
+    var hasOpened = true
+    /// When there was last an uplink or a disk.
+    var lastRefuge: UInt64 = 0
+    /// Decides what a failed transaction leaves behind.
+    var chance = SplitMix64(seed: 1)
     let limits: OutboxCore.Limits
     /// Whether topics carry retained states, of which only the last counts.
     let supersedes: Bool
@@ -88,22 +108,6 @@ struct OutboxModel {
     }
 
     // MARK: Processes
-
-    mutating func restart() {
-        boot += 1
-        sequence = 0
-        core = OutboxCore(limits: limits, boot: boot)
-        producers = (0..<2).map { Producer(topics: Self.topics($0)) }
-        for _ in producers { _ = core.addLane() }
-        uplink = Connection()
-        core.beginScan()
-        core.scannedQuarantine(
-            OutboxStore.RefusedStates(
-                topics: Set(quarantine.lazy.filter(\.header.supersedes).map(\.topicHash)),
-                highestCounter: quarantine.map { $0.id & OutboxRecord.counterMask }.max() ?? 0))
-        for id in disk.keys.sorted() { core.scanned(disk[id]!) }
-        core.endScan()
-    }
 
     /// The process dies: some of what was on the wires still arrives.
     mutating func crash(using random: inout some RandomNumberGenerator) {
@@ -161,7 +165,7 @@ struct OutboxModel {
         markSafe(Name(boot: boot, sequence: sequence))
     }
 
-    private mutating func markSafe(_ name: Name) {
+    mutating func markSafe(_ name: Name) {
         if let topic = topicOf[name] { safe[topic, default: []].insert(name) }
     }
 
@@ -230,10 +234,8 @@ struct OutboxModel {
         producers[index].isOpen = core.isOpen(lane: index)
         let durable = core.durableSequence(lane: index)
         producers[index].durableSequence = max(producers[index].durableSequence, durable)
-        // While the disk fails, "durable" says no more than "taken".
-        guard !core.isDiskFailed else { return }
         for sequence in producers[index].submitted where sequence <= durable {
-            markSafe(Name(boot: boot, sequence: sequence))
+            judge(Name(boot: boot, sequence: sequence))
         }
         producers[index].submitted.removeAll { $0 <= durable }
     }
@@ -251,42 +253,10 @@ struct OutboxModel {
                         topic: record.topic, payload: Array(record.payload), key: identifier))
                 core.sent(record.id, messageIdentifier: identifier)
             case .load(let recordClass, let after, let limit):
-                let ids = disk.keys.filter {
-                    $0 > after && OutboxRecord.recordClass(of: $0) == recordClass
-                }
-                core.loaded(ids.sorted().prefix(limit).map { disk[$0]! }, of: recordClass)
+                load(recordClass, after: after, limit: limit)
             case .nothing: return
             }
         }
-    }
-
-    mutating func commitIfDue() {
-        guard let due = core.commitDue(now: now), due <= now else { return }
-        if core.areInsertsDue(now: now) {
-            for index in producers.indices { producers[index].isOpen = false }
-            readLanes()
-            for index in producers.indices { producers[index].isOpen = false }
-        }
-        let batch = core.makeBatch(withInserts: core.areInsertsDue(now: now))
-        if diskFails {
-            core.commitFailed(
-                SQLiteError(operation: "test", code: 13, text: "full"), now: now)
-            return
-        }
-        for record in batch.inserts { disk[record.id] = record }
-        for change in batch.attempts { disk[change.id]?.attempts = change.attempts }
-        for id in batch.deletes { disk[id] = nil }
-        quarantine += batch.quarantines.map(\.record)
-        var report = OutboxWriteReport()
-        for outdated in batch.outdated {
-            let before = quarantine.count
-            quarantine.removeAll {
-                Array($0.topic.utf8) == outdated.topic
-                    && $0.id & OutboxRecord.counterMask < outdated.counter
-            }
-            report.outdated += before - quarantine.count
-        }
-        core.committed(batch, report)
     }
 
     mutating func turn() {
@@ -300,12 +270,14 @@ struct OutboxModel {
     mutating func uplinkConnects() {
         guard !uplink.isUp else { return }
         uplink.isUp = true
+        lastRefuge = now
         core.connected()
     }
 
     mutating func uplinkDisconnects(using random: inout some RandomNumberGenerator) {
         guard uplink.isUp else { return }
         log += uplink.breakDown(using: &random)
+        lastRefuge = now
         core.disconnected()
     }
 
@@ -320,6 +292,7 @@ struct OutboxModel {
     /// Everything is well again, for long enough.
     mutating func settleDown() {
         diskFails = false
+        readFails = false
         uplinkConnects()
         for index in producers.indices { producerConnects(index) }
         var quiet = 0
@@ -342,41 +315,27 @@ struct OutboxModel {
 
     // MARK: Verdict
 
-    /// Whether the core's books agree with the disk; what is wrong if not.
-    func imbalance() -> String? {
-        let durable = core.entries.values.count { $0.isDurable }
-        let backlog = core.backlogByClass.reduce(0, +)
-        guard core.rows == disk.count else { return "\(core.rows) rows, \(disk.count) on the disk" }
-        guard durable + backlog + core.deletable.count == disk.count else {
-            return "\(durable) + \(backlog) + \(core.deletable.count) of \(disk.count)"
-        }
-        let topics = core.topics.values
-        guard topics.reduce(0, { $0 + $1.rows }) == disk.count else { return "rows by topic" }
-        guard topics.reduce(0, { $0 + $1.backlog }) == backlog else { return "backlog by topic" }
-        guard topics.reduce(0, { $0 + $1.inMemory }) == core.entries.count else {
-            return "memory by topic"
-        }
-        let live = core.entries.values.count { $0.delivery == .live }
-        guard topics.reduce(0, { $0 + $1.live }) == live else { return "live by topic" }
-        return nil
-    }
-
     /// What is wrong with what the broker got; empty if nothing is.
-    func faults() -> [String] {
-        var faults: [String] = []
+    ///
+    /// - Parameter judgesOrder: false: only that the last state of each topic is the newest.
+    func faults(judgesOrder: Bool = true) -> [String] {
+        var faults = falseWords
         var byTopic: [String: [Name]] = [:]
         for message in log { byTopic[message.topic, default: []].append(message.name) }
         for (topic, names) in safe {
             let got = Set(byTopic[topic] ?? [])
-            // Of states only the last one has to arrive.
+            // Of states only the last one has to arrive, or a newer one that was never called safe.
             let wanted = supersedes ? names.max().map { [$0] } ?? [] : names.sorted()
-            for name in wanted where !got.contains(name) { faults.append("\(topic): lost \(name)") }
+            for name in wanted where !got.contains(name) {
+                if supersedes, let newest = got.max(), newest > name { continue }
+                faults.append("\(topic): lost \(name)")
+            }
         }
-        for (topic, names) in byTopic {
+        for (topic, names) in byTopic where judgesOrder || supersedes {
             var highest: Name?
             var seen: Set<Name> = []
             for name in names where seen.insert(name).inserted {
-                if let before = highest, name < before {
+                if judgesOrder, let before = highest, name < before {
                     faults.append("\(topic): \(name) first came after \(before)")
                 }
                 highest = max(highest ?? name, name)

@@ -15,9 +15,12 @@ struct OutboxSafetyTests {
         core.endScan()
     }
 
-    private mutating func accept(_ sequence: UInt64, isLive: Bool = false) {
-        let header = OutboxRecordHeader(sequence: sequence, recordClass: .alert)
-        Array("t".utf8).withUnsafeBytes { topic in
+    private mutating func accept(
+        _ sequence: UInt64, isLive: Bool = false, topic: String = "t", supersedes: Bool = false
+    ) {
+        let header = OutboxRecordHeader(
+            sequence: sequence, recordClass: .alert, isRetained: supersedes, supersedes: supersedes)
+        Array(topic.utf8).withUnsafeBytes { topic in
             core.accept(
                 lane: 0, header: header, topic: topic, payload: topic, isLive: isLive, now: 0,
                 elapsed: 0)
@@ -185,5 +188,106 @@ struct OutboxSafetyTests {
         core.endScan()
         #expect(
             core.nextStep(now: patience * 2, elapsed: 0) == .load(.alert, after: -1, limit: 256))
+    }
+
+    /// Until the records on the disk are given up for the moment.
+    private mutating func failToRead() {
+        let now = core.limits.unreadablePatience
+        core.loadFailed(now: 0)
+        core.commitFailed(Self.failure, now: 0)
+        core.loadFailed(now: now)
+        #expect(core.isBacklogForgotten)
+    }
+
+    private mutating func scan(_ records: [OutboxRecord]) {
+        core.beginScan()
+        for record in records { core.scanned(record) }
+        core.endScan()
+    }
+
+    private mutating func commit() -> [OutboxRecord] {
+        let batch = core.makeBatch(withInserts: true)
+        core.committed(batch, OutboxWriteReport())
+        return batch.inserts
+    }
+
+    @Test("A state on a disk that could not be read is not sent after a newer one")
+    mutating func outdatedByADelivered() throws {
+        accept(1, supersedes: true)
+        accept(2, topic: "u", supersedes: true)
+        let stored = commit()
+        core.connected()
+        failToRead()
+        accept(3, supersedes: true)
+        try publishNext(1)
+        core.acknowledged(messageIdentifier: 1, reason: .success, now: 0)
+        scan(stored)
+        #expect(core.backlogByClass == [1, 0, 0])
+        #expect(core.makeBatch(withInserts: false).deletes == [stored[0].id])
+        // Nothing overtakes what is not known, and what is known goes as before.
+        #expect(!core.isOpen(lane: 0))
+    }
+
+    @Test("A record that was read before the disk failed to be read is not sent again")
+    mutating func settledWhileUnreadable() throws {
+        accept(1)
+        accept(2, topic: "u")
+        let stored = commit()
+        core.connected()
+        guard case .load = core.nextStep(now: 0, elapsed: 0) else {
+            throw TestFailure("nothing to load")
+        }
+        core.loaded([stored[0]], of: .alert)
+        try publishNext(1)
+        failToRead()
+        #expect(!core.isOpen(lane: 0))
+        core.acknowledged(messageIdentifier: 1, reason: .success, now: 0)
+        scan(stored)
+        #expect(core.backlogByClass == [1, 0, 0])
+        #expect(core.makeBatch(withInserts: false).deletes == [stored[0].id])
+    }
+
+    @Test("What memory has no room for while the disk cannot be read stays on the disk")
+    mutating func spilledWhileUnreadable() throws {
+        accept(1)
+        accept(2, topic: "u")
+        let stored = commit()
+        core.connected()
+        _ = core.nextStep(now: 0, elapsed: 0)
+        core.loaded([stored[0]], of: .alert)
+        try publishNext(1)
+        failToRead()
+        core.disconnected()
+        #expect(core.entries.count == 1)
+        core.limits.maximumMemoryBytes = 0
+        core.commitFailed(Self.failure, now: 1)
+        #expect(core.entries.isEmpty && core.deletable.isEmpty && core.rows == 0)
+        #expect(core.counters.drops.joined().allSatisfy { $0 == 0 })
+        scan(stored)
+        #expect(core.backlogByClass == [2, 0, 0])
+    }
+
+    @Test("A row of a transaction in doubt whose record was sent meanwhile is not sent again")
+    mutating func readInDoubt() throws {
+        accept(1)
+        let stored = commit()
+        accept(2, topic: "u")
+        let batch = core.makeBatch(withInserts: true)
+        core.connected()
+        core.commitFailed(Self.failure, batch: batch, now: 0)
+        try publishNext(1)
+        core.acknowledged(messageIdentifier: 1, reason: .success, now: 0)
+        accept(3, topic: "u")
+        try publishNext(2)
+        // The first row has to wait, so that those behind it are looked at.
+        accept(4, isLive: true)
+        guard case .load = core.nextStep(now: 0, elapsed: 0) else {
+            throw TestFailure("nothing to load")
+        }
+        core.loaded(stored + batch.inserts, of: .alert)
+        guard case .load = core.nextStep(now: 0, elapsed: 0) else {
+            throw TestFailure("it is sent again")
+        }
+        #expect(core.backlogByClass == [1, 0, 0])
     }
 }

@@ -6,6 +6,7 @@ import time
 
 import readings
 
+QUOTA_EXCEEDED = 0x97  # the one refusal here that passes
 RANDOM_BOOT = 1 << 52  # boot numbers from here up are random: the agent could not write its disk at that start
 
 
@@ -17,7 +18,9 @@ class Series:
         self.missing = set()  # below `highest`, and not received
         self.confirmed = {}  # confirmed to the agent by the uplink's broker and not received yet → when
         self.exposed = set()  # stood in a database that was damaged on purpose
+        self.unshown = set()  # changes of an alarm that the next start need not know for one
         self.refused = set()  # refused by the uplink's broker
+        self.put_aside = set()  # of these, once and for all: should its reading be evaluated again, it comes when it comes
         self.late_until = 0  # up to here they may come after later ones: their agent was killed while its disk failed
         self.order = (0, 0)  # boot and sequence of the newest event
         self.last = None  # the id of the newest event
@@ -36,7 +39,7 @@ class Series:
             return None
         if item in self.missing:
             self.missing.discard(item)
-            return "late"
+            return "repeated" if item in self.put_aside else "late"
         return "repeated"
 
     def absent(self, until):
@@ -109,6 +112,8 @@ class Audit:
                 self.fail(f"{topic}: no reading explains {event['id']}, score {event['data']['score']}")
             elif reason >= 0x80:
                 series.refused.add(item)
+                if reason != QUOTA_EXCEEDED:
+                    series.put_aside.add(item)
             else:
                 series.confirm(item)
 
@@ -125,10 +130,22 @@ class Audit:
         self.expose_alarms()
         return count
 
-    def expose_alarms(self):
-        """How the alarms stand may not be on the disk: what is a change need not be one to the next start of the agent."""
+    def settle_damage(self, reported):
+        """All that the damage has left has arrived: from now on it excuses what is missing if that was reported, and nothing else."""
         for asset in self.assets.values():
-            asset.alerts.exposed.update((asset.phase(asset.taken), asset.phase(asset.taken) + 1))
+            for series, until in self.expected(asset):
+                series.exposed &= set(series.absent(until)) if reported else set()
+
+    def expose_alarms(self):
+        """The last change of an alarm may not be on the disk, though its event has arrived: the next start believes the phase before.
+
+        A reading that is still to come of the same phase shows it what is right. Where there is none, the next change is none to it. So
+        this is all that may be missing; call it when the agent is dead and has no connection.
+        """
+        for asset in self.assets.values():
+            phase = asset.phase(asset.taken)
+            if asset.phase(asset.taken + 1) > phase:
+                asset.alerts.unshown.add(phase + 1)
 
     def allow_late(self):
         """The agent is killed while its disk fails: what stands on the disk may come after what it decides next."""
@@ -221,7 +238,7 @@ class Audit:
                         brokers.append((name, kind, item))
                     elif item in series.refused:
                         refused.append((name, kind, item))
-                    elif item in series.exposed:
+                    elif item in series.exposed or item in series.unshown:
                         damaged.append((name, kind, item))
                     else:
                         lost.append((name, kind, item))

@@ -15,6 +15,7 @@ The last line is one JSON object with the counts. Status 0: nothing lost, order 
 import argparse
 import asyncio
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -38,12 +39,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support.processes import Children  # noqa: E402  (found by the line above)
 
 SHORT = {"agent-kill": 25, "agent-restart": 2, "agent-pause": 1, "uplink-restart": 2, "uplink-kill": 2, "sensors-restart": 2, "sensors-kill": 2,
-         "link-cut": 2, "link-reset": 2, "link-drop": 2, "link-stall": 2, "disk-full": 2, "no-space": 1, "disk-eio": 2, "read-only": 1,
+         "link-cut": 2, "link-reset": 2, "link-drop": 2, "link-stall": 2, "disk-full": 2, "no-space": 1, "disk-eio": 2, "disk-and-uplink": 3, "read-only": 1,
          "read-only-start": 1, "power-cut": 5, "damage-flip": 2, "damage-truncate": 1, "damage-zero": 1, "clock-jump": 3, "refuse-topic": 2,
          "refuse-size": 1, "refuse-quota": 2, "backlog": 1}
 LONG = {"agent-kill": 500, "agent-restart": 20, "agent-pause": 10, "uplink-restart": 30, "uplink-kill": 25, "sensors-restart": 30, "sensors-kill": 25,
-        "link-cut": 25, "link-reset": 25, "link-drop": 30, "link-stall": 30, "disk-full": 20, "no-space": 10, "disk-eio": 20, "read-only": 10,
-        "read-only-start": 5, "power-cut": 60, "damage-flip": 10, "damage-truncate": 8, "damage-zero": 4, "clock-jump": 15, "refuse-topic": 8,
+        "link-cut": 25, "link-reset": 25, "link-drop": 30, "link-stall": 30, "disk-full": 20, "no-space": 10, "disk-eio": 20, "disk-and-uplink": 20,
+        "read-only": 10, "read-only-start": 5, "power-cut": 60, "damage-flip": 10, "damage-truncate": 8, "damage-zero": 4, "clock-jump": 15, "refuse-topic": 8,
         "refuse-size": 4, "refuse-quota": 10, "backlog": 1}
 # The second part: one broker for both sides, over TLS. The pipeline publishes by itself, the outbox only what has no answer in time.
 ONE_BROKER = {"agent-kill": 8, "agent-restart": 1, "uplink-restart": 1, "uplink-kill": 1, "link-cut": 2, "link-reset": 2, "link-drop": 1, "link-stall": 2,
@@ -159,6 +160,10 @@ class Run:
         await plant.wait_for(lambda: any(connection.since > self.agent.started_at for station in self.stations
                                          for connection in station.proxy.connections), 20, "a connection of the agent")
 
+    async def agent_is_gone(self):
+        """Waits until all is read that a dead agent has written: what it has confirmed counts."""
+        await plant.wait_for(lambda: not any(station.proxy.connections for station in self.stations), 5, "the end of the agent's connections")
+
     async def meanwhile(self, least, most, may_start=True):
         """While a fault holds: time passes, and often the agent is killed in it.
 
@@ -172,12 +177,25 @@ class Run:
             else:
                 self.counts["agent-kill"] += 1
                 await self.agent.stop(signal.SIGKILL)
+                await self.agent_is_gone()
                 self.audit.expose_alarms()
                 self.volume.empty()
                 self.shim.fail(0)
                 self.agent.start()
 
-    async def catch_up(self, seconds=QUIET):
+    async def arrive(self, before):
+        """Everything must have arrived before something that may cost records: what is missing now was lost otherwise."""
+        await self.catch_up(resumes=False)
+        try:
+            until = time.monotonic() + 5
+            while self.audit.lost()[0] and time.monotonic() < until:
+                await asyncio.sleep(0.05)
+            for missing in self.audit.lost()[0]:
+                self.audit.fail(f"missing before {before}: {missing}")
+        finally:
+            self.loader.running = True
+
+    async def catch_up(self, seconds=QUIET, resumes=True):
         """Lets everything that is on its way arrive."""
         self.loader.running = False
         try:
@@ -193,7 +211,7 @@ class Run:
                     break
                 await asyncio.sleep(0.02)
         finally:
-            self.loader.running = True
+            self.loader.running = resumes
 
     def set_access(self, denied=None):
         rules = [f"topic deny edge/{plant.AGENT}/+/{plant.PIPELINE}/{denied}"] if denied else []
@@ -273,21 +291,37 @@ class Run:
         self.check_quarantine()
 
     async def settle(self):
-        """The states come behind the last alert."""
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and self.audit.wrong_states():
-            await asyncio.sleep(0.1)
+        """The states come behind the last alert; and what was refused for now comes again, for up to 15 s, or goes to the quarantine."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and (self.audit.wrong_states() or self.audit.lost()[0] or self.are_refused_on_their_way()):
+            await asyncio.sleep(0.2)
+
+    def are_refused_on_their_way(self):
+        if not self.audit.lost()[3]:
+            return False
+        try:
+            found = self.quarantined()
+        except (sqlite3.Error, ValueError, KeyError):
+            return True  # the agent is writing
+        return any(asset.predictions.refused - found[name, "predictions"] or asset.alerts.refused - found[name, "alerts"]
+                   for name, asset in self.audit.assets.items())
+
+    def quarantined(self):
+        """(asset, kind) → the items of it in the quarantine"""
+        found = collections.defaultdict(set)
+        with contextlib.closing(sqlite3.connect(f"file:{self.volume.path}/outbox.sqlite?mode=ro", uri=True)) as database:
+            for topic, payload in database.execute("SELECT topic, payload FROM quarantine"):
+                parts = topic.rstrip("\0").split("/")
+                if parts[2] in ("predictions", "alerts") and parts[-1] in self.audit.assets:
+                    _, item = self.audit.item(self.audit.assets[parts[-1]], parts[2], json.loads(bytes(payload)))
+                    found[parts[-1], parts[2]].add(item)
+        return found
 
     def check_quarantine(self):
         """What the broker refused is in the quarantine."""
         found = collections.defaultdict(set)
         try:
-            with sqlite3.connect(f"file:{self.volume.path}/outbox.sqlite?mode=ro", uri=True) as database:
-                for topic, payload in database.execute("SELECT topic, payload FROM quarantine"):
-                    parts = topic.rstrip("\0").split("/")
-                    if parts[2] in ("predictions", "alerts") and parts[-1] in self.audit.assets:
-                        _, item = self.audit.item(self.audit.assets[parts[-1]], parts[2], json.loads(bytes(payload)))
-                        found[parts[-1], parts[2]].add(item)
+            found = self.quarantined()
         except (sqlite3.Error, ValueError, KeyError) as error:
             self.audit.fail(f"the quarantine could not be read: {error!r}")
         self.counts["quarantined"] = sum(len(items) for items in found.values())

@@ -176,12 +176,31 @@ async def read_only(run):
     await failing(run, disk.READ_ONLY, 100)
 
 
+@fault("disk-and-uplink", "disk errors")
+async def disk_and_uplink(run):
+    """Both are away, for less than the five seconds after which memory counts; either may be back first."""
+    await run.agent_runs()
+    run.uplink.proxy.cut()
+    await asyncio.sleep(run.random.uniform(0.0, 0.5))
+    kinds = run.random.choice((disk.NO_SPACE, disk.READ_ONLY, disk.FAIL_WRITE | disk.FAIL_SYNC, disk.FAIL_WRITE | disk.FAIL_SYNC | disk.FAIL_READ))
+    run.shim.fail(kinds, run.random.choice((50, 100, 100)))
+    try:
+        await asyncio.sleep(run.random.uniform(0.1, 1.0))
+        if run.random.random() < 0.6:
+            run.uplink.proxy.heal()
+        await run.meanwhile(0.1, 1.5, may_start=False)
+    finally:
+        run.shim.fail(0)
+        run.uplink.proxy.heal()
+
+
 @fault("read-only-start", "disk errors")
 async def read_only_start(run):
     """The agent starts on a file system that is mounted read-only; it is mounted anew while it runs."""
     if not run.volume.mounted:
         raise Skip(run.volume.reason)
     await run.agent.stop(signal.SIGKILL)
+    await run.agent_is_gone()
     run.audit.allow_late()
     if not run.volume.remount("ro"):
         run.agent.start()
@@ -213,15 +232,11 @@ async def power_cut(run):
 
 async def damaged(run, how):
     """Damages the database of a dead agent that has a backlog. What it lost has to be said in the log."""
-    await run.catch_up()
-    until = time.monotonic() + 5
-    while run.audit.lost()[0] and time.monotonic() < until:
-        await asyncio.sleep(0.05)
-    for missing in run.audit.lost()[0]:
-        run.audit.fail(f"missing before the damage: {missing}")
+    await run.arrive("the damage")
     run.uplink.proxy.cut()
     await asyncio.sleep(run.random.uniform(0.3, 1.0))
     await run.agent.stop(signal.SIGKILL)
+    await run.agent_is_gone()
     lost_before = set(run.audit.lost()[2])
     exposed = run.audit.expose()
     path = run.volume.path / ("outbox.sqlite" + run.random.choice(("", "-wal", "-wal")))
@@ -249,6 +264,7 @@ async def damaged(run, how):
     while gone() and not is_reported() and time.monotonic() < until:
         await asyncio.sleep(0.05)
     lost, reported = gone(), is_reported()
+    run.audit.settle_damage(reported)
     run.note(f"{description}: {len(lost)} of {exposed} records gone, {'reported' if reported else 'nothing reported'}")
     run.counts["records in damaged databases"] += exposed
     if lost and not reported:

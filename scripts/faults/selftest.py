@@ -72,6 +72,15 @@ class AuditTests(unittest.TestCase):
         self.predict(1)
         self.assertIn("1 came after 2", self.audit.failures[0])
 
+    def test_what_was_refused_for_now_has_to_come_in_order_and_what_was_refused_for_good_has_not(self):
+        for number, reason in ((1, 0x87), (3, 0x97)):
+            self.audit.published("edge/box/predictions/line/pump", event(number, 0, 50 + number), reason)
+        for number in (2, 1, 4):
+            self.predict(number)
+        self.assertEqual(self.audit.failures, [])
+        self.predict(3)
+        self.assertIn("3 came after 4", self.audit.failures[0])
+
     def test_order_of_identifiers(self):
         self.predict(1, boot=2)
         self.predict(2, boot=1)
@@ -84,6 +93,53 @@ class AuditTests(unittest.TestCase):
     def test_an_event_that_no_reading_explains(self):
         self.predict(13)
         self.assertIn("no reading explains", self.audit.failures[0])
+
+    def test_a_kill_while_the_disk_fails_excuses_no_alarm_that_a_reading_still_shows(self):
+        self.everything()
+        self.audit.allow_late()
+        # The agent goes on with reading 13, which is of phase 1 as well: nothing can keep it from phase 2.
+        self.asset.sent = self.asset.issued = self.asset.taken = 22
+        for number in range(13, 23):
+            self.predict(number)
+        self.assertEqual(self.audit.lost()[0], [("pump", "alert of phase", 2)])
+
+    def test_a_kill_while_the_disk_fails_at_the_end_of_a_phase_excuses_the_next_change_only(self):
+        self.asset.sent = self.asset.issued = self.asset.taken = 19
+        for number in range(1, 20):
+            self.predict(number)
+        self.raise_alarm()
+        self.audit.allow_late()
+        self.asset.sent = self.asset.issued = self.asset.taken = 32
+        for number in range(20, 33):
+            self.predict(number)
+        lost, _, damaged, _ = self.audit.lost()
+        self.assertEqual((lost, damaged), ([("pump", "alert of phase", 3)], [("pump", "alert of phase", 2)]))
+
+    def test_a_damage_excuses_only_what_stood_in_the_database(self):
+        for number in range(1, 11):
+            self.predict(number)
+        self.raise_alarm()
+        self.assertEqual(self.audit.expose(), 2)
+        self.asset.sent = self.asset.issued = self.asset.taken = 13
+        lost, _, damaged, _ = self.audit.lost()
+        self.assertEqual(lost, [("pump", "prediction", 13)])
+        self.assertEqual(damaged, [("pump", "prediction", 11), ("pump", "prediction", 12)])
+        # One of them arrives, the other is reported to be gone: the damage is over.
+        self.predict(11)
+        self.audit.settle_damage(reported=True)
+        self.assertEqual(list(map(len, self.audit.lost())), [1, 0, 1, 0])
+
+    def test_a_damage_that_was_not_reported_excuses_nothing(self):
+        self.everything()
+        self.asset.sent = self.asset.issued = self.asset.taken = 14
+        for number, reason in ((13, 0x87), (14, 0)):
+            self.audit.published("edge/box/predictions/line/pump", event(number, 1, 50 + number), reason)
+        self.assertEqual(self.audit.expose(), 1)
+        self.predict(14)
+        self.audit.settle_damage(reported=False)
+        # As when the quarantine turns out not to have it.
+        self.asset.predictions.refused.clear()
+        self.assertEqual(self.audit.lost()[0], [("pump", "prediction", 13)])
 
     def test_states(self):
         self.everything()

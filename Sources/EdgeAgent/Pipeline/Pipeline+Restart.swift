@@ -207,6 +207,11 @@ extension Pipeline {
         }
     }
 
+    /// Before the first alarm: what is done for the first time allocates.
+    func prepareTopics() {
+        if !areTopicsKept, !hasRetired { keepTopics() }
+    }
+
     /// Only once nothing is raised on the earlier ones.
     private func keepTopics() {
         earlierTopics = nil

@@ -192,6 +192,7 @@ package final class Pipeline {
         sensors.notesArrivals = true
         sensors.start(nowNanoseconds: start)
         alertSession?.start(nowNanoseconds: start)
+        prepareTopics()
         while !control.isStopRequested {
             turn()
             countTurn()

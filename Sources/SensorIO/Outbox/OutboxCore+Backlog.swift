@@ -28,7 +28,9 @@ extension OutboxCore {
     /// Decides over a row of the backlog; false: passed over, or settled without being sent.
     private mutating func isSendable(_ record: OutboxRecord, now: UInt64, elapsed: Int64) -> Bool {
         let hash = record.topicHash
-        guard entries[record.id] == nil, deletable[record.id] == nil, let topic = topics[hash]
+        // Of a transaction in doubt there may be rows that are counted nowhere, and settled meanwhile.
+        guard entries[record.id] == nil, deletable[record.id] == nil,
+            settledBeforeScan[record.id] == nil, let topic = topics[hash]
         else { return false }
         if skipped.contains(hash) || topic.live > 0 || topic.blockedUntil > now {
             let index = Int(record.recordClass.rawValue)
@@ -96,8 +98,33 @@ extension OutboxCore {
         guard now &- since >= limits.unreadablePatience else { return }
         unreadableSince = nil
         events.append(.backlogUnreadable(count: backlogByClass.reduce(0, +)))
-        beginScan()
+        forgetBacklog()
+    }
+
+    /// Rows cannot be read: what is new goes before them, and they are sent when the next scan has found them.
+    ///
+    /// What is in memory, and what of it is on the disk, stays known.
+    mutating func forgetBacklog() {
+        isBacklogForgotten = true
+        rows -= backlogByClass.reduce(0, +)
+        for (hash, topic) in topics where topic.backlog > 0 {
+            topics[hash]?.rows = topic.rows - topic.backlog
+            topics[hash]?.backlog = 0
+        }
+        beginReading()
         for hash in Array(topics.keys) { forgetTopicIfIdle(hash) }
+    }
+
+    /// Reads the backlog from its beginning, none of which is known.
+    mutating func beginReading() {
+        for index in backlogByClass.indices {
+            backlogByClass[index] = 0
+            cursor[index] = OutboxRecord.base(of: OutboxRecordClass.allCases[index]) - 1
+            isExhausted[index] = false
+            skippedFloor[index] = .max
+        }
+        skipped.removeAll()
+        dropLoaded()
     }
 
     /// Reads the backlog from where something was passed over.

@@ -102,6 +102,9 @@ extension OutboxCore {
         uncountedDrops.removeAll()
         if !batch.kept.isEmpty { keptCommitted(isAll: batch.isAllKept) }
         if !batch.outdated.isEmpty { outdated.removeAll() }
+        // What was in doubt has been written over, or a scan has told.
+        inDoubt.removeAll()
+        settledBeforeScan.removeAll()
         counters.superseded += UInt64(report.outdated)
         for drop in report.quarantineDropped { countDrop(drop.recordClass, drop.cause, drop.count) }
         evicted(report.evicted)
@@ -193,7 +196,10 @@ extension OutboxCore {
     // MARK: Memory
 
     /// Lets durable records go from memory that cannot be sent soon: they are read again in their turn.
-    mutating func spill() {
+    ///
+    /// - Parameter isForced: also while rows cannot be read: then they are forgotten with these.
+    mutating func spill(isForced: Bool = false) {
+        guard isForced || !isBacklogForgotten else { return }
         for index in pending.indices where !pending[index].isEmpty {
             var kept: [Int64] = []
             for id in pending[index] {
@@ -206,6 +212,10 @@ extension OutboxCore {
                 memoryBytes -= entry.record.memoryBytes
                 if entry.lane >= 0 { lanes[entry.lane].held -= 1 }
                 topics[entry.record.topicHash]?.inMemory -= 1
+                guard !isBacklogForgotten else {
+                    forgetRow(id, entry.record.topicHash)
+                    continue
+                }
                 topics[entry.record.topicHash]?.backlog += 1
                 backlogByClass[index] += 1
                 isExhausted[index] = false
@@ -232,7 +242,7 @@ extension OutboxCore {
     /// Drops what memory has no room for while the disk cannot be written: the lowest class, oldest first.
     mutating func boundMemory() {
         guard memoryBytes > limits.maximumMemoryBytes else { return }
-        spill()
+        spill(isForced: true)
         for index in pending.indices.reversed() {
             var position = 0
             while memoryBytes > limits.maximumMemoryBytes, position < pending[index].count {
@@ -256,14 +266,7 @@ extension OutboxCore {
             topics[hash]?.latestSuperseding = -1
             topics[hash]?.newestSuperseding = -1
         }
-        for index in backlogByClass.indices {
-            backlogByClass[index] = 0
-            cursor[index] = OutboxRecord.base(of: OutboxRecordClass.allCases[index]) - 1
-            isExhausted[index] = false
-            skippedFloor[index] = .max
-        }
-        skipped.removeAll()
-        dropLoaded()
+        beginReading()
         for (id, entry) in entries where entry.isDurable {
             entries[id]?.isDurable = false
             fresh.append(id)
@@ -289,6 +292,9 @@ extension OutboxCore {
             entries[record.id]?.isDurable = true
         } else if let settled = settledBeforeScan[record.id] {
             deletable[record.id] = settled
+        } else if record.header.supersedes, deliveredStates[hash] ?? -1 > record.id {
+            counters.superseded += 1
+            deletable[record.id] = hash
         } else {
             topic.backlog += 1
             backlogByClass[Int(record.recordClass.rawValue)] += 1
@@ -300,6 +306,8 @@ extension OutboxCore {
     /// The scan is complete.
     mutating func endScan() {
         isScanned = true
+        isBacklogForgotten = false
+        deliveredStates.removeAll()
         for entry in entries.values where entry.record.header.supersedes {
             let (record, hash) = (entry.record, entry.record.topicHash)
             let newest = max(topics[hash]?.newestSuperseding ?? -1, record.id)
@@ -339,6 +347,7 @@ extension OutboxCore {
             topics[hash]?.newestSuperseding = moved(newest)
         }
         for hash in outdated.keys { outdated[hash]?.counter += delta }
+        deliveredStates = deliveredStates.mapValues(moved)
         nextCounter += delta
     }
 

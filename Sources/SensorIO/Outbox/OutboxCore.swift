@@ -151,6 +151,10 @@ struct OutboxCore {
     var readRetryAt: UInt64 = 0
     /// Since when rows cannot be read that are to be sent.
     var unreadableSince: UInt64?
+    /// Whether there may be rows that nobody knows of before the next scan.
+    var isBacklogForgotten = false
+    /// The newest state of each topic that was delivered meanwhile: an older one among those rows is not sent after it.
+    var deliveredStates: [UInt64: Int64] = [:]
 
     // The backlog.
     var backlogByClass = OutboxRecordClass.allCases.map { _ in 0 }
@@ -232,7 +236,7 @@ struct OutboxCore {
 
     /// Whether a lane's producer may publish live: nothing that it would overtake is with the outbox.
     func isOpen(lane: Int) -> Bool {
-        isScanned && rows == 0 && lanes[lane].held == 0 && !mustKeepClosed
+        isScanned && rows == 0 && !isBacklogForgotten && lanes[lane].held == 0 && !mustKeepClosed
     }
 
     /// Refused records are not rows yet, but their topics' later ones may not pass a retry.
@@ -286,7 +290,12 @@ struct OutboxCore {
         guard let entry = entries.removeValue(forKey: id) else { return }
         let hash = entry.record.topicHash
         memoryBytes -= entry.record.memoryBytes
-        if isDelivered { counters.delivered += 1 }
+        if isDelivered {
+            counters.delivered += 1
+            if isBacklogForgotten, entry.record.header.supersedes {
+                deliveredStates[hash] = max(deliveredStates[hash] ?? -1, id)
+            }
+        }
         if entry.delivery == .live {
             topics[hash]?.live -= 1
         } else if entry.lane >= 0 {

@@ -6,6 +6,8 @@ struct OutboxOpening {
     var start: OutboxStore.Start
     /// What an earlier start kept.
     var kept: [OutboxKept]
+    /// In the identifier of any row, or of any refused state; 0 if there are none.
+    var highestCounter: Int64
     /// What had to be done.
     var events: [OutboxEvent]
 
@@ -23,12 +25,14 @@ struct OutboxOpening {
         do throws(SQLiteError) {
             store = try OutboxStore(configuration: configuration)
             start = try store.beginBoot(now: now)
+            highestCounter = try store.highestCounter()
             rows = try store.takeKeptRows()
         } catch {
             guard error.isDamageAtOpening else { throw error }
             events.append(try salvage.run(reason: error, now: now))
             store = try OutboxStore(configuration: configuration)
             start = try store.beginBoot(now: now)
+            highestCounter = try store.highestCounter()
             rows = try store.takeKeptRows()
         }
         kept = rows.rows

@@ -12,6 +12,10 @@ extension OutboxWorker {
 
     func commit() {
         guard store != nil || reopen() else { return }
+        if core.isBacklogForgotten {
+            scan()
+            guard !core.isBacklogForgotten else { return }
+        }
         var writesRecords = core.areInsertsDue(now: now)
         if writesRecords {
             // No live record may overtake what goes to the disk now: what was submitted before the lanes
@@ -96,7 +100,7 @@ extension OutboxWorker {
                 let opening = try OutboxOpening(configuration: configuration, now: .now())
                 opening.events.forEach(report)
                 store = opening.store
-                core.renumber(after: try opening.store.highestCounter())
+                core.renumber(after: opening.highestCounter)
                 hasOpened = true
             }
         } catch {
@@ -134,7 +138,12 @@ extension OutboxWorker {
             }
             quarantined = try store.quarantinedCount()
         } catch {
-            if before.isScanned { core = before } else { core.endScan() }
+            core = before
+            if !before.isScanned {
+                core.beginScan()
+                core.endScan()
+                core.forgetBacklog()
+            }
             diskFailed(error)
             return
         }

@@ -379,17 +379,20 @@ final class OutboxWorker {
         return statusIdentifier == nil && session.isReady
     }
 
-    private func openAtStart() {
+    func openAtStart() {
         defer { opening = nil }
-        guard opening != nil else {
+        guard let opening else {
             core.commitFailed(
                 SQLiteError(operation: "open", code: 14, text: "not open"), now: now)
             // Said at init already.
             _ = core.takeEvents()
             core.beginScan()
             core.endScan()
+            core.forgetBacklog()
             return
         }
         scan()
+        // No new record may have the identifier of one that could not be read.
+        core.nextCounter = max(core.nextCounter, opening.highestCounter + 1)
     }
 }
