@@ -1,14 +1,15 @@
 // Publishes readings at a steady rate and measures how long it takes until what they cause comes
 // back.
 //
-//     loader HOST PORT RATE SECONDS QOS ASSETS IN-FILTER WINDOW steady|flip [ROOT [GROUPS]]
+//     loader HOST PORT RATE SECONDS QOS ASSETS IN-FILTER WINDOW steady|flip|READINGS [ROOT [GROUPS]]
 //
 // Readings go to ROOT/<group>/asset-<i>/reading, one asset after the other, spread over the groups, as
 // {"ts":<microseconds since 1970>,"a":…,"b":…,"c":…,"d":…}. What comes back on IN-FILTER is matched by its time: either the
 // reading itself (`"ts":…`, a relay) or an alert whose window ends with it (`"end":"…Z"`).
 // RATE 0 is a closed loop with WINDOW readings outstanding: the best sustained rate.
 // `flip`: each reading flips between a normal and a faulty level, so that each one causes an alert.
-// `steady`: all are normal. What has not come back two seconds after the last reading counts as lost.
+// `steady`: all are normal. A number: so many
+// normal readings a message, as an array, a microsecond apart; RATE, WINDOW and the result count messages. What has not come back two seconds after the last reading counts as lost.
 // The last line is one JSON object.
 #define _GNU_SOURCE
 #include <math.h>
@@ -114,11 +115,39 @@ static double percentile(uint64_t count, double fraction) {
     return count ? latencies[(uint64_t)(fraction * (double)(count - 1))] : NAN;
 }
 
+static int reading(char *text, size_t size, int64_t time, double level) {
+    return snprintf(text, size, "{\"ts\":%lld,\"a\":%.3f,\"b\":%.3f,\"c\":%.3f,\"d\":%.3f}",
+                    (long long)time, level, level * 0.5, level * 0.25, level * 2);
+}
+
+// An array of normal readings that end at `newest`. Only the times change: formatting it all anew would be the dearest part of
+// a run.
+static const char *batch_of(int readings, int64_t newest, int *length) {
+    static char text[100 * 96];
+    static int each, whole;
+    if (whole == 0) {
+        text[whole++] = '[';
+        for (int index = 0; index < readings; index++) {
+            each = reading(text + whole, sizeof text - (size_t)whole, newest, 1.0);
+            whole += each;
+            text[whole++] = index + 1 < readings ? ',' : ']';
+        }
+    }
+    for (int index = 0; index < readings; index++) {
+        // Behind `[{"ts":`; a time has 16 digits until the year 2286.
+        char *digits = text + 1 + index * (each + 1) + 6;
+        int64_t time = newest - (readings - 1 - index);
+        for (int place = 15; place >= 0; place--, time /= 10) digits[place] = (char)('0' + time % 10);
+    }
+    *length = whole;
+    return text;
+}
+
 int main(int count, char **arguments) {
     if (count < 10 || count > 12) {
         fprintf(stderr,
-                "usage: loader HOST PORT RATE SECONDS QOS ASSETS IN-FILTER WINDOW steady|flip "
-                "[ROOT [GROUPS]]\n");
+                "usage: loader HOST PORT RATE SECONDS QOS ASSETS IN-FILTER WINDOW "
+                "steady|flip|READINGS [ROOT [GROUPS]]\n");
         return 2;
     }
     double rate = atof(arguments[3]), seconds = atof(arguments[4]);
@@ -127,9 +156,12 @@ int main(int count, char **arguments) {
     in_filter = arguments[7];
     uint64_t window = strtoull(arguments[8], NULL, 10);
     bool flips = strcmp(arguments[9], "flip") == 0;
+    int readings = atoi(arguments[9]);
+    if (readings > 100) readings = 100;
     const char *root = count > 10 ? arguments[10] : "bench";
     int groups = count > 11 ? atoi(arguments[11]) : 1;
     latencies = calloc(CAPACITY, sizeof *latencies);
+    int64_t *newest = calloc((size_t)assets, sizeof *newest);
     mosquitto_lib_init();
     int port = atoi(arguments[2]);
     struct mosquitto *subscriber = connected(arguments[1], port, true);
@@ -160,12 +192,18 @@ int main(int count, char **arguments) {
         char topic[64], payload[192];
         int asset = (int)(index % (uint64_t)assets);
         double level = flips && (index / (uint64_t)assets) % 2 ? 8.0 : 1.0;
+        int length;
         snprintf(topic, sizeof topic, "%s/%d/asset-%d/reading", root, asset % groups, asset);
-        int length = snprintf(payload, sizeof payload,
-                              "{\"ts\":%lld,\"a\":%.3f,\"b\":%.3f,\"c\":%.3f,\"d\":%.3f}",
-                              (long long)now_microseconds(), level, level * 0.5, level * 0.25,
-                              level * 2);
-        mosquitto_publish(publisher, NULL, topic, length, payload, qos, false);
+        if (readings > 0) {
+            // No reading of an asset is older than those of its last message, however soon that was.
+            newest[asset] = newest[asset] + readings;
+            if (newest[asset] < now_microseconds()) newest[asset] = now_microseconds();
+            const char *batch = batch_of(readings, newest[asset], &length);
+            mosquitto_publish(publisher, NULL, topic, length, batch, qos, false);
+        } else {
+            length = reading(payload, sizeof payload, now_microseconds(), level);
+            mosquitto_publish(publisher, NULL, topic, length, payload, qos, false);
+        }
         atomic_fetch_add(&published, 1);
     }
     double elapsed = (double)(now_microseconds() - start) / 1e6;

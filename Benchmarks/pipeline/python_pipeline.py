@@ -4,8 +4,8 @@
     python_pipeline.py ENGINE MODEL BUNDLE HOST PORT QOS SCENARIO     (ENGINE: litert | onnxruntime)
 
 Does the agent's job: JSON in, a window for each asset, the int8 autoencoder, its reconstruction error against the threshold, JSON out.
-In the scenario `stream` it publishes each score; in `alerts` an event and a retained state whenever an alarm changes. No budget,
-no buffer on disk, no identifiers, no recovery: it has less to do.
+In the scenario `stream` it publishes each score; in `batch<n>` messages have n readings, which go through the library in one call, and the last one's score is
+published; in `alerts` an event and a retained state whenever an alarm changes. No budget, no buffer on disk, no identifiers, no recovery: it has less to do.
 """
 
 import collections
@@ -19,6 +19,7 @@ import paho.mqtt.client
 
 ENGINE, MODEL, BUNDLE, HOST, PORT, QOS, SCENARIO = sys.argv[1:]
 QOS = int(QOS)
+READINGS = int(SCENARIO.removeprefix("batch")) if SCENARIO.startswith("batch") else 1
 
 
 class LiteRT:
@@ -26,10 +27,13 @@ class LiteRT:
         from ai_edge_litert.interpreter import Interpreter
 
         self.interpreter = Interpreter(model_path=path, num_threads=1)
+        if READINGS > 1:
+            source = self.interpreter.get_input_details()[0]
+            self.interpreter.resize_tensor_input(source["index"], [READINGS, *source["shape"][1:]])
         self.interpreter.allocate_tensors()
         source, target = self.interpreter.get_input_details()[0], self.interpreter.get_output_details()[0]
         self.input, self.output = source["index"], target["index"]
-        self.shape, self.kind, self.low = source["shape"], numpy.int8, -128
+        self.shape, self.kind, self.low = [-1, *source["shape"][1:]], numpy.int8, -128
         self.input_scale, self.input_zero = source["quantization"]
         self.output_scale, self.output_zero = target["quantization"]
 
@@ -49,7 +53,7 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        self.shape, self.kind, self.low = self.session.get_inputs()[0].shape, numpy.uint8, 0
+        self.shape, self.kind, self.low = [-1, *self.session.get_inputs()[0].shape[1:]], numpy.uint8, 0
         self.input_scale, self.input_zero = quantization["input"]
         self.output_scale, self.output_zero = quantization["output"]
 
@@ -79,16 +83,25 @@ def on_message(client, _, message):
     reading = json.loads(message.payload)
     asset = message.topic.split("/")[2]
     window = windows[asset]
-    window.append([reading[channel] for channel in channels])
-    if len(window) < inputs["window"]:
+    if READINGS > 1:
+        due = []
+        for reading in reading:
+            window.append([reading[channel] for channel in channels])
+            if len(window) == inputs["window"]:
+                due.append(tuple(window))
+    else:
+        window.append([reading[channel] for channel in channels])
+        due = window if len(window) == inputs["window"] else []
+    if not due:
         return
-    features = (numpy.asarray(window, numpy.float32) - offsets) / scales
+    features = (numpy.asarray(due, numpy.float32) - offsets) / scales
     values = numpy.rint(features / engine.input_scale) + engine.input_zero
     values = numpy.clip(values, engine.low, engine.low + 255).astype(engine.kind).reshape(engine.shape)
     output = (engine.run(values).astype(numpy.float32) - engine.output_zero) * engine.output_scale
-    score = float(numpy.mean((output.reshape(features.shape) - features) ** 2))
+    errors = (output.reshape(features.shape) - features) ** 2
+    score = float(numpy.mean(errors) if READINGS == 1 else numpy.mean(errors.reshape(len(due), -1), axis=1)[-1])
     end = timestamp(reading["ts"])
-    if SCENARIO == "stream":
+    if SCENARIO != "alerts":
         record = {"asset": asset, "score": score, "threshold": raise_above, "window": {"end": end, "samples": len(window)}}
         client.publish(f"python/predictions/{asset}", encode(record), QOS)
         return

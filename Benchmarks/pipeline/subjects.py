@@ -19,12 +19,17 @@ PIPELINE = """
   - name: {name}
     topics: ["{topic}"]
     qos: {qos}
-    payload: {{ timestamp: {{ field: ts, unit: us }} }}
+    payload: {{ maximumSamples: {samples}, timestamp: {{ field: ts, unit: us }} }}
     model: {bundle}
     onOverrun: {overrun}
     maximumAssets: {assets}
-    predictions: {{ mode: {predictions}, qos: {qos} }}
+    predictions: {{ mode: {predictions}, everyNth: {samples}, qos: {qos} }}
 """
+
+
+def readings_of(scenario):
+    """How many readings a message has: n in `batch<n>`."""
+    return int(scenario.removeprefix("batch")) if scenario.startswith("batch") else 1
 
 
 def agent_configuration(port, pipelines):
@@ -34,8 +39,11 @@ def agent_configuration(port, pipelines):
 
 
 def pipeline(qos, scenario, name="bench", topic="bench/+/{asset}/reading", bundle=HERE / "bundle", assets=100, overrun="evaluate", more=""):
-    predictions = "full" if scenario == "stream" else "off"
-    return PIPELINE.format(name=name, topic=topic, qos=qos, bundle=bundle, overrun=overrun, assets=assets, predictions=predictions) + more
+    samples = readings_of(scenario)
+    # Of several readings in a message, the score of the last one.
+    predictions = {"stream": "full", "alerts": "off"}.get(scenario, "sampled")
+    return PIPELINE.format(name=name, topic=topic, qos=qos, bundle=bundle, overrun=overrun, assets=assets, predictions=predictions,
+                           samples=samples) + more
 
 
 def processor_seconds(pid):
@@ -81,8 +89,11 @@ class Bench:
                 self.missing = {name: "its packages cannot be installed" for name in ("litert", "onnxruntime")}
                 return
         self.onnx = self.directory / "model.onnx"
-        convert = ("import json, pathlib, sys; sys.path.insert(0, sys.argv[3]); import to_onnx; from ai_edge_litert.interpreter import Interpreter; "
+        # Any number of windows at once, as LiteRT takes it.
+        convert = ("import json, onnx, pathlib, sys; sys.path.insert(0, sys.argv[3]); import to_onnx; from ai_edge_litert.interpreter import Interpreter; "
                    "to_onnx.convert(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])); i = Interpreter(model_path=sys.argv[1]); "
+                   "m = onnx.load(sys.argv[2]); [setattr(v.type.tensor_type.shape.dim[0], 'dim_param', 'n') for v in (m.graph.input[0], m.graph.output[0])]; "
+                   "onnx.save(m, sys.argv[2]); "
                    "q = lambda d: [float(d['quantization'][0]), int(d['quantization'][1]) + 128]; "
                    "pathlib.Path(sys.argv[2]).with_suffix('.json').write_text(json.dumps("
                    "{'input': q(i.get_input_details()[0]), 'output': q(i.get_output_details()[0])}))")
@@ -95,15 +106,15 @@ class Bench:
             return self._start_relay(qos, scenario)
         if subject == "agent":
             process = self.start_agent(agent_configuration(self.broker.port, [pipeline(qos, scenario)]))
-            return process, "edge/bench/predictions/#" if scenario == "stream" else "edge/bench/alerts/#"
+            return process, "edge/bench/alerts/#" if scenario == "alerts" else "edge/bench/predictions/#"
         model = HERE / "bundle/model.tflite" if subject == "litert" else self.onnx
         process = self.children.start(PYTHON, HERE / "python_pipeline.py", subject, model, HERE / "bundle", "127.0.0.1", self.broker.port, qos,
                                       scenario, stderr=subprocess.PIPE)
         self._await_line(process, subject)
-        return process, "python/predictions/#" if scenario == "stream" else "python/alerts/#"
+        return process, "python/alerts/#" if scenario == "alerts" else "python/predictions/#"
 
     def _start_relay(self, qos, scenario):
-        topics = ["out"] if scenario == "stream" else ["out", "out-state"]
+        topics = ["out", "out-state"] if scenario == "alerts" else ["out"]
         relay = self.children.start(self.directory / "relay", "127.0.0.1", self.broker.port, FILTER, qos, *topics, stderr=subprocess.PIPE)
         self._await_line(relay, "relay")  # connected; it subscribes at once
         return relay, "out"
@@ -143,7 +154,8 @@ class Bench:
         # The first reading of each asset is a normal one: it clears nothing, so nothing comes back.
         silent = assets if scenario == "alerts" and subject != "relay" else 0
         before = processor_seconds(process.pid)
-        answer = subprocess.run(self.load(rate, seconds, qos, assets, topics, window and window + silent, "flip" if scenario == "alerts" else "steady"),
+        answer = subprocess.run(self.load(rate, seconds, qos, assets, topics, window and window + silent,
+                                          {"stream": "steady", "alerts": "flip"}.get(scenario, str(readings_of(scenario)))),
                                 check=True, capture_output=True, text=True).stdout
         # Nothing came back in time: counted as the longest wait there is.
         result = json.loads(answer.splitlines()[-1].replace("nan", "1e9"))

@@ -41,6 +41,10 @@ void els_tcp_quick_ack(int socket) {
     setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
 }
 
+void els_tcp_cork(int socket, int is_corked) {
+    setsockopt(socket, IPPROTO_TCP, TCP_CORK, &is_corked, sizeof is_corked);
+}
+
 int els_eventfd(void) {
     return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 }

@@ -55,7 +55,12 @@ struct BundleManifestTests {
             (#""1.2.3-rc.1+b5""#, #""1.2""#, "version: must be a version as in 1.2.3"),
             (
                 #""name": "pump-autoencoder""#, #""name": "../evil""#,
-                "name: must be 1 to 128 letters, digits, '.', '_' or '-'"
+                "name: must be 1 to 128 letters, digits, '.', '_' or '-', the first no '.'"
+            ),
+            // The store could not keep it.
+            (
+                #""name": "pump-autoencoder""#, #""name": ".pump""#,
+                "name: must be 1 to 128 letters, digits, '.', '_' or '-', the first no '.'"
             ),
             (#""runtime": "tflite""#, #""runtime": "h5""#, "runtime: must be one of tflite, onnx"),
             (

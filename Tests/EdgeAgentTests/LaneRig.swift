@@ -66,6 +66,9 @@ final class LaneRig {
     let metrics: PipelineMetrics
     /// How many PUBACKs have come, and how many of them for a reading whose record was not safe.
     let acknowledgements: Acknowledgements
+    /// What saves the windows.
+    let state: PipelineState
+    private let filled: EventDescriptor
     private let lane: OutboxLane
     private var thread: PipelineThread
     private(set) var records: [Record] = []
@@ -123,11 +126,31 @@ final class LaneRig {
             settings: settings, model: PipelineModel(plan.pipelines[0].bundle), lane: lane,
             wallClock: WallClock(), control: control)
         metrics = pipeline.metrics
+        filled = try EventDescriptor()
+        state = pipeline.saveWindows(in: directory.file("windows.state"), filled: filled)
         thread = PipelineThread(pipeline, control: control, lane: lane)
         guard thread.start() == 0 else { throw TestFailure("no thread") }
     }
 
     deinit { thread.stop() }
+
+    /// Saves the windows as the agent does now and then.
+    func saveWindows() throws {
+        let deadline = MonotonicClock.nanoseconds &+ 10_000_000_000
+        _ = try state.save {
+            var poll = PollSet(capacity: 1)
+            poll.add(filled.fileDescriptor, .readable)
+            poll.wait(deadlineNanoseconds: deadline)
+            filled.drain()
+            return MonotonicClock.nanoseconds < deadline
+        }
+    }
+
+    /// Ends the pipeline in good order.
+    func stop() { thread.stop() }
+
+    /// Whether there is a file of windows.
+    var hasSavedWindows: Bool { FileManager.default.fileExists(atPath: state.path) }
 
     /// Takes what is in the lane; returns how many records and changes of kept bytes there were.
     @discardableResult

@@ -72,6 +72,34 @@ struct PipelineSafetyTests {
         #expect(ContinuousClock.now - start >= .seconds(1))
     }
 
+    @Test("Windows are saved only once what they led to is safe: now and then, and at the end")
+    func windows() throws {
+        let rig = try LaneRig("predictions: { mode: full }")
+        try rig.broker.send([("p", 1)])
+        try rig.takeRecords(1)
+        // A crash now would bring the reading again; windows that knew it would take it for a duplicate.
+        #expect(throws: StateFileError.eventsNotSafe) { try rig.saveWindows() }
+        #expect(!rig.hasSavedWindows)
+        rig.makeSafe(upTo: rig.records[0].sequence, readings: 1)
+        try rig.saveWindows()
+        #expect(rig.hasSavedWindows)
+        try FileManager.default.removeItem(atPath: rig.state.path)
+        try rig.broker.send([("p", 2)])
+        try rig.takeRecords(2)
+        rig.stop()
+        #expect(!rig.hasSavedWindows)
+    }
+
+    @Test("At the end windows are saved if all that they led to is safe")
+    func windowsAtTheEnd() throws {
+        let rig = try LaneRig("predictions: { mode: full }")
+        try rig.broker.send([("p", 1)])
+        try rig.takeRecords(1)
+        rig.makeSafe(upTo: rig.records[0].sequence, readings: 1)
+        rig.stop()
+        #expect(rig.hasSavedWindows)
+    }
+
     @Test("With nothing safe they are held for half the keep alive that the broker has set")
     func serverKeepAlive() throws {
         // Server Keep Alive: 4 seconds, in place of our 60.

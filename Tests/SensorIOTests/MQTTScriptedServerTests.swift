@@ -69,6 +69,47 @@ struct MQTTScriptedServerTests {
         #expect(error == .disconnectedByServer(reason))
     }
 
+    enum Loss: CaseIterable { case noAnswerToPing, noAnswerToSubscribe, thrownAway }
+
+    @Test(
+        "A connection that is given up takes what was not sent with it: nothing arrives after what is newer",
+        arguments: Loss.allCases)
+    func unsentBytes(_ loss: Loss) throws {
+        let isLost = EventLog<Bool>()
+        let wasReset = EventLog<Bool>()
+        let server = try ScriptedServer { connection in
+            guard connection.index == 0 else { return }
+            _ = connection.readPacket(kind: 0x10)
+            // Server Keep Alive: 1 s. Then nothing is read until the session has given up.
+            connection.write(Self.connack(0, properties: [0x13, 0, 1]))
+            _ = try? isLost.first("loss", within: 20) { _ in true }
+            wasReset.append(connection.readToReset())
+        }
+        let runner = try MQTTSessionRunner(
+            endpoint(server.port, timeoutMilliseconds: 500),
+            loss == .noAnswerToSubscribe ? ["in/#"] : [])
+        try runner.states.first("connection", within: 10) {
+            if case .connected = $0 { true } else { false }
+        }
+        // More than the kernel's buffers of both sides hold.
+        let outcome = try runner.perform { session in
+            let payload = [UInt8](repeating: 7, count: 32 << 20)
+            defer { session.flush() }
+            return "a/b".withCString { topic in
+                payload.withUnsafeBytes {
+                    session.publish(topic: topic, payload: $0, qualityOfService: .atLeastOnce)
+                }
+            }
+        }
+        if case .sent = outcome {} else { Issue.record("\(outcome)") }
+        switch loss {
+        case .noAnswerToPing, .noAnswerToSubscribe: _ = try runner.waitForError()
+        case .thrownAway: try runner.abandon()
+        }
+        isLost.append(true)
+        #expect(try wasReset.first("end of the stream", within: 10) { _ in true })
+    }
+
     @Test("waits only so long for the answer to its CONNECT")
     func noConnack() throws {
         let server = try ScriptedServer { $0.waitForEnd() }

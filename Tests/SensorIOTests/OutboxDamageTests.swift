@@ -92,6 +92,49 @@ struct OutboxDamageTests {
         #expect(!worker.core.isDiskFailed)
     }
 
+    @Test(
+        "A look at the disk that fails half-way leaves what was known before, and the next one is whole",
+        arguments: ["before the rows", "behind the rows"])
+    func halfScan(_ place: String) throws {
+        try OutboxFixture.fill(try #require(worker.store), 10)
+        worker.scan()
+        // One is settled, and its row not deleted yet.
+        let settled = OutboxFixture.record(3)
+        worker.core.markDeletable(settled.id, settled.topicHash, now: worker.now)
+        let other = try SQLiteConnection(path: directory.file("outbox.db"), mode: .readWrite)
+        if place == "before the rows" {
+            try other.execute("ALTER TABLE quarantine RENAME TO hidden")
+        } else {
+            // A damaged row is to be moved, and cannot be.
+            try other.execute(
+                "UPDATE record SET payload = x'31' WHERE id = 5;"
+                    + "CREATE TRIGGER deny BEFORE DELETE ON record BEGIN SELECT RAISE(ABORT, 'no'); END"
+            )
+        }
+        worker.scan()
+        #expect(worker.store == nil)
+        #expect(worker.core.isDiskFailed)
+        #expect(worker.core.isScanned)
+        #expect(worker.core.rows == 10)
+        #expect(worker.core.backlogByClass == [10, 0, 0])
+        #expect(worker.core.topics[settled.topicHash]?.rows == 10)
+        #expect(worker.core.deletable == [settled.id: settled.topicHash])
+        #expect(worker.core.settledBeforeScan.isEmpty)
+        if place == "before the rows" {
+            try other.execute("ALTER TABLE hidden RENAME TO quarantine")
+        } else {
+            try other.execute("DROP TRIGGER deny")
+        }
+        worker.core.diskRetryAt = 0
+        worker.commit()
+        #expect(!worker.core.isDiskFailed)
+        let isDamaged = place == "behind the rows"
+        #expect(try worker.store?.quarantinedCount() == (isDamaged ? 1 : 0))
+        // The settled one was not taken for one that waits.
+        #expect(worker.core.rows == (isDamaged ? 8 : 9))
+        #expect(worker.core.backlogByClass == [isDamaged ? 8 : 9, 0, 0])
+    }
+
     @Test("After three salvages in a row there is a pause in which memory is what there is")
     func pause() throws {
         func salvages() -> Int {

@@ -62,6 +62,17 @@ public final class ScriptedServer: Sendable {
             while readBytes(1) != nil {}
         }
 
+        /// Reads to the end of the stream, whatever comes; returns whether that was a reset.
+        public func readToReset() -> Bool {
+            var bytes = [UInt8](repeating: 0, count: 1 << 16)
+            while true {
+                let count = recv(descriptor, &bytes, bytes.count, 0)
+                if count < 0, errno == EINTR { continue }
+                guard count <= 0 else { continue }
+                return count < 0 && errno == ECONNRESET
+            }
+        }
+
         /// Makes the close to come a reset.
         public func resetOnClose() {
             var option = linger(l_onoff: 1, l_linger: 0)

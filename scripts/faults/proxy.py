@@ -4,6 +4,7 @@ With TLS the faults are in the encrypted stream, and behind them a second proxy 
 """
 
 import asyncio
+import contextlib
 import socket
 import struct
 import time
@@ -151,8 +152,9 @@ class Proxy:
     async def _run(connection, function, sets):
         for _, end in connection.ends:
             endpoint = end.get_extra_info("socket")
-            if endpoint is not None:  # it may have gone already
-                endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):  # it may have gone already
+                if endpoint is not None:
+                    endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for one in sets:
             one.add(connection)
         try:

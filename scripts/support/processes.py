@@ -69,7 +69,8 @@ class Broker:
             f"listener {self.port} 127.0.0.1",
             "allow_anonymous true",
             "set_tcp_nodelay true",
-            "max_queued_messages 0",
+            # Not 0 for any number: mosquitto 2.0.11 of Debian 12 then ends the connection of each refused PUBLISH.
+            "max_queued_messages 1000000",
             *settings,
         ]
         if os.geteuid() == 0:

@@ -20,6 +20,9 @@ int els_lock_memory(void);
 /// Asks the kernel to acknowledge what `socket` received at once. Not sticky: call after each read.
 void els_tcp_quick_ack(int socket);
 
+/// Has the kernel collect what is written to `socket`, 1, or send what it has collected, 0.
+void els_tcp_cork(int socket, int is_corked);
+
 /// Opens an eventfd, non-blocking and closed on exec. Returns -1 with errno on failure.
 int els_eventfd(void);
 

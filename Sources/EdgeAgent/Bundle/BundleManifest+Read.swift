@@ -252,9 +252,9 @@ extension BundleManifest {
 
     // MARK: Values
 
-    /// Whether `bundle.json` may call something so.
+    /// Whether a bundle may be called so. In the store it is a directory's name: those with a leading dot are its own.
     static func isIdentifier(_ text: String) -> Bool {
-        (1...128).contains(text.utf8.count) && text != "." && text != ".."
+        (1...128).contains(text.utf8.count) && text.utf8.first != 0x2E
             && text.utf8.allSatisfy { byte in
                 (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
                     || (0x61...0x7A).contains(byte) || byte == 0x2D || byte == 0x2E || byte == 0x5F
@@ -264,7 +264,7 @@ extension BundleManifest {
     private static func identifier(_ node: JSONNode) throws(JSONError) -> String {
         let text = try node.string()
         guard isIdentifier(text) else {
-            throw node.invalid("be 1 to 128 letters, digits, '.', '_' or '-'")
+            throw node.invalid("be 1 to 128 letters, digits, '.', '_' or '-', the first no '.'")
         }
         return text
     }

@@ -67,8 +67,6 @@ extension Pipeline {
         // Only the event: the retained state holds as long as the alarm does.
         header.expirySeconds = settings.expirySeconds
         unsafe submitEvent(topics.alerts, subject, written, header)
-        // It need not wait for its state to be written: the library makes a system call for each packet in any case.
-        alertSession?.flush()
 
         let state = unsafe events.writeState(
             after: event, subject: subject, model: model.eventModel)

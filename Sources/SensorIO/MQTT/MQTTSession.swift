@@ -300,7 +300,6 @@ package final class MQTTSession {
         + "know may be why"
 
     private func lose(_ error: MQTTError) {
-        connection?.abandon()
         connection = nil
         if isAccepted { backoff.succeeded(forNanoseconds: now &- acceptedAt) }
         isAccepted = false

@@ -73,9 +73,11 @@ func mosquittoDidReceive(
     _: OpaquePointer?, _ userdata: UnsafeMutableRawPointer?,
     _ message: UnsafePointer<mosquitto_message>?
 ) {
-    guard let session = unsafe connection(userdata)?.session, let message = unsafe message,
-        let topic = unsafe message.pointee.topic
+    guard let connection = unsafe connection(userdata), let session = unsafe connection.session,
+        let message = unsafe message, let topic = unsafe message.pointee.topic
     else { return }
+    // Its PUBACK.
+    if unsafe message.pointee.qos > 0 { connection.queuedPackets += 1 }
     session.didReceive(unsafe view(message, topic))
 }
 

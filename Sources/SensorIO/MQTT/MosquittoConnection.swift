@@ -27,6 +27,8 @@ internal import Glibc
     /// The last list with an expiry, and what it was made for.
     private var expiryProperties = MosquittoProperties()
     private var expiryPropertiesFor: (MQTTContentType, UInt32) = (.none, 0)
+    /// Packets that wait for ``write()``, about.
+    var queuedPackets = 0
     /// The first outcome that the disconnect callback told.
     var disconnectCode: Int32?
     /// `errno` after the last read or write that failed.
@@ -185,11 +187,13 @@ internal import Glibc
         }
     }
 
-    /// Has the kernel forget what it has not sent yet.
+    /// Has the kernel forget at the close what it has not sent yet, whoever closes: the library does on its own when no
+    /// answer to a ping comes, and the kernel when the process is killed.
     ///
     /// It would go on sending after the close, for minutes where a link comes back: a state that has been
-    /// published again since, and changed, would arrive once more at the end.
-    func abandon() {
+    /// published again since, and changed, would arrive once more at the end. An orderly end waits until the broker has
+    /// all of it; see ``disconnectBlocking(deadlineNanoseconds:)``.
+    private func discardUnsentAtClose() {
         var option = linger(l_onoff: 1, l_linger: 0)
         _ = unsafe setsockopt(
             socket, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
@@ -199,6 +203,7 @@ internal import Glibc
     func attach(to session: MQTTSession) {
         // The library does not; a child process has no business with the broker.
         _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
+        discardUnsentAtClose()
         unsafe self.session = session
         unsafe mosquitto_connect_v5_callback_set(handle, mosquittoDidConnect)
         unsafe mosquitto_disconnect_v5_callback_set(handle, mosquittoDidDisconnect)
@@ -256,9 +261,17 @@ internal import Glibc
     }
 
     /// Writes all packets that the socket takes. Returns the library's code.
+    ///
+    /// The library makes a system call for each packet. Several leave in one segment all the same: sending one
+    /// through the kernel costs more than anything else that is done for a message.
     func write() -> Int32 {
+        let descriptor = socket
+        let isCorked = queuedPackets > 1 && descriptor >= 0
+        if isCorked { els_tcp_cork(descriptor, 1) }
         let code = unsafe mosquitto_loop_write(handle, 1)
         if code != 0 { errorNumber = errno }
+        if isCorked, socket == descriptor { els_tcp_cork(descriptor, 0) }
+        queuedPackets = wantsWrite ? queuedPackets : 0
         return code
     }
 
@@ -323,6 +336,7 @@ internal import Glibc
                 properties = expiryProperties
             }
         }
+        queuedPackets += 1
         return unsafe mosquitto_publish_v5(
             handle, &messageIdentifier, topic, count, payload.baseAddress, qualityOfService,
             isRetained, properties?.head)

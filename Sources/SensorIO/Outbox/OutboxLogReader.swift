@@ -12,6 +12,8 @@ final class OutboxLogReader {
     private(set) var salts: [UInt8]?
     /// How many frames that end a transaction come after these, of the same generation of the log.
     private(set) var commitsAfterDamage = 0
+    /// How many pages the database has after the last transaction; nil if that is damaged, or there is none.
+    private(set) var databasePages: Int?
 
     /// Opens and reads the log; nil if there is none, or nothing in it.
     init?(path: String) {
@@ -21,35 +23,61 @@ final class OutboxLogReader {
         guard header.count == 32 else { return nil }
         let magic = Self.integer(header, 0)
         let stated = Int(Self.integer(header, 8))
-        pageBytes = stated >= 512 && stated <= 65_536 && stated & (stated - 1) == 0 ? stated : 4096
         let isBigEndian = magic == 0x377F_0683
         var sum = Checksum(isBigEndian: isBigEndian)
         sum.add(header[0..<24])
-        // Without a good header nothing says which frames belong to this generation: all of them are taken.
         let hasHeader =
             (isBigEndian || magic == 0x377F_0682) && sum.first == Self.integer(header, 24)
             && sum.second == Self.integer(header, 28)
-        var isIntact = hasHeader
+            && stated >= 512 && stated <= 65_536 && stated & (stated - 1) == 0
+        // Of a damaged header nothing is believed. Our databases have pages of this size.
+        pageBytes = hasHeader ? stated : 4096
         if hasHeader { salts = Array(header[16..<24]) }
-        var offset = 32
-        while offset + 24 + pageBytes <= file.count {
-            let frame = file.bytes(at: offset, count: 24 + pageBytes)
-            guard frame.count == 24 + pageBytes else { break }
-            let belongs = !hasHeader || frame[8..<16].elementsEqual(header[16..<24])
-            // What follows is of an earlier generation.
-            guard belongs else { break }
+        readFrames(sum)
+    }
+
+    /// Takes the frames of the newest generation, with which the file begins.
+    private func readFrames(_ headerSum: Checksum) {
+        let frameBytes = 24 + pageBytes
+        let count = (file.count - 32) / frameBytes
+        func head(_ index: Int) -> [UInt8] { file.bytes(at: 32 + index * frameBytes, count: 24) }
+        // Where the header does not say which generation that is, the first frame does.
+        guard let generation = salts ?? (count > 0 ? Array(head(0).dropFirst(8).prefix(8)) : nil)
+        else { return }
+        // A frame with other salts is of an earlier generation, or damaged if one of this generation follows.
+        let end = (0..<count).last { head($0).dropFirst(8).prefix(8).elementsEqual(generation) }
+        guard let end else { return }
+        var sum = headerSum
+        var isIntact = salts != nil
+        var transaction: [(page: Int, offset: Int)] = []
+        func takeTransaction() {
+            for (page, offset) in transaction { pages[page] = offset }
+            transaction.removeAll(keepingCapacity: true)
+        }
+        for index in 0...end {
+            let offset = 32 + index * frameBytes
+            let frame = file.bytes(at: offset, count: frameBytes)
+            guard frame.count == frameBytes else { break }
             if isIntact {
                 sum.add(frame[0..<8])
                 sum.add(frame[24...])
                 isIntact =
-                    sum.first == Self.integer(frame, 16) && sum.second == Self.integer(frame, 20)
+                    frame[8..<16].elementsEqual(generation)
+                    && sum.first == Self.integer(frame, 16)
+                    && sum.second == Self.integer(frame, 20)
                 if isIntact { intactFrames += 1 }
             }
-            if !isIntact, Self.integer(frame, 4) != 0 { commitsAfterDamage += 1 }
             let page = Int(Self.integer(frame, 0))
-            if page > 0, page < 1 << 28 { pages[page] = offset + 24 }
-            offset += 24 + pageBytes
+            if page > 0, page < 1 << 28 { transaction.append((page, offset + 24)) }
+            let databasePages = Int(Self.integer(frame, 4))
+            guard databasePages != 0 else { continue }
+            self.databasePages = isIntact ? databasePages : nil
+            if !isIntact { commitsAfterDamage += 1 }
+            takeTransaction()
         }
+        // What is whole and has no end was never committed: one page of it without the others could lose rows that
+        // were moved between them.
+        if !isIntact { takeTransaction() }
     }
 
     /// The latest version of a page; nil if the log has none.

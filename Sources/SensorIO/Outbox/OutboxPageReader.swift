@@ -23,7 +23,6 @@ final class OutboxPageReader {
     private let pageCount: Int
     /// The pages that are only in the log: behind the file's end.
     private let logPages: [Int]
-    private let free: Set<Int>
 
     /// Opens the file and its log; nil if there is neither.
     init?(path: String) {
@@ -40,49 +39,26 @@ final class OutboxPageReader {
         self.storedPages = storedPages
         logPages = (log?.pages.keys.filter { $0 > storedPages } ?? []).sorted()
         pageCount = max(storedPages, logPages.last ?? 0)
-        free = Self.freePages(file: file, log: log, pageBytes: pageBytes, pageCount: pageCount)
     }
 
-    /// The numbers of the pages that may hold rows.
+    /// The numbers of the pages that may hold rows: all but free ones.
     var tablePages: [Int] {
         // Not every number up to `pageCount`: a damaged log may name page 2^28.
-        (Array(1..<storedPages + 1) + logPages).filter { !free.contains($0) }
+        let numbers = Array(1..<storedPages + 1) + logPages
+        let free = OutboxFreePages(pageCount: pageCount, usableBytes: usableBytes, page: page)
+        // What the log has cut off the file was given back to the file system.
+        let end = log?.databasePages ?? .max
+        return numbers.filter { $0 <= end && !free.contains($0) }
     }
 
-    private static func page(
-        _ number: Int, file: SalvageFile?, log: OutboxLogReader?, pageBytes: Int
-    ) -> [UInt8]? {
+    private func page(_ number: Int) -> [UInt8]? {
         if let page = log?.page(number) { return page }
         guard number >= 1 else { return nil }
         let bytes = file?.bytes(at: (number - 1) * pageBytes, count: pageBytes)
         return bytes?.count == pageBytes ? bytes : nil
     }
 
-    private func page(_ number: Int) -> [UInt8]? {
-        Self.page(number, file: file, log: log, pageBytes: pageBytes)
-    }
-
-    /// The pages on the free list: they still have rows on them, which were deleted.
-    private static func freePages(
-        file: SalvageFile?, log: OutboxLogReader?, pageBytes: Int, pageCount: Int
-    ) -> Set<Int> {
-        var free: Set<Int> = []
-        guard let first = page(1, file: file, log: log, pageBytes: pageBytes) else { return free }
-        var trunk = integer(first, 32)
-        while trunk > 1, trunk <= pageCount, free.insert(trunk).inserted,
-            let bytes = page(trunk, file: file, log: log, pageBytes: pageBytes)
-        {
-            let count = min(integer(bytes, 4), pageBytes / 4 - 2)
-            for index in 0..<max(0, count) {
-                let leaf = integer(bytes, 8 + 4 * index)
-                if leaf > 1, leaf <= pageCount { free.insert(leaf) }
-            }
-            trunk = integer(bytes, 0)
-        }
-        return free
-    }
-
-    private static func integer(_ bytes: [UInt8], _ offset: Int) -> Int {
+    static func integer(_ bytes: [UInt8], _ offset: Int) -> Int {
         guard offset >= 0, offset + 4 <= bytes.count else { return 0 }
         return bytes[offset..<offset + 4].reduce(0) { $0 << 8 | Int($1) }
     }
@@ -218,7 +194,7 @@ final class OutboxPageReader {
 }
 
 /// Reads SQLite's variable-length integers, never past the end.
-private struct ByteReader {
+struct ByteReader {
     let bytes: [UInt8]
     var offset: Int
 

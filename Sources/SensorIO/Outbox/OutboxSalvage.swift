@@ -24,16 +24,23 @@ struct OutboxSalvage {
 
     /// Damage that SQLite would repair in silence, by forgetting what was committed.
     ///
-    /// Three cases: an empty file beside a log (SQLite deletes the log), a log that is shorter than what was noted
-    /// of it, and one that is damaged before its last transaction (SQLite cuts it there). A damaged
-    /// last transaction that was not noted is what a power cut leaves behind, and was never confirmed.
+    /// Four cases: an empty file beside a log (SQLite deletes the log), a log whose header is damaged (SQLite takes it for
+    /// empty), one that is shorter than what was noted of it, and one that is damaged before its last transaction (SQLite
+    /// cuts it there). A damaged last transaction that was not noted is what a power cut leaves behind, and was never
+    /// confirmed; but a header is on the disk before the first frame is written.
     func damageUnseenBySQLite() -> SQLiteError? {
         let log = Self.size(path + "-wal") ?? 0
         if Self.size(path) == 0, log > 32 {
             return damage("the database file is empty")
         }
         let reader = log > 32 ? OutboxLogReader(path: path + "-wal") : nil
-        if let mark = OutboxLogMark.read(path: path), mark.frames > 0 {
+        let mark = OutboxLogMark.read(path: path)
+        if let reader, reader.salts == nil,
+            reader.commitsAfterDamage > 0 || mark?.frames ?? 0 > 0
+        {
+            return damage("the header of the write-ahead log is damaged")
+        }
+        if let mark, mark.frames > 0 {
             guard let reader else {
                 return damage("the write-ahead log is gone, which had \(mark.frames) frames")
             }

@@ -83,7 +83,7 @@ package struct ModelStore: Sendable {
 
     /// What is there, in ascending order of names and digests.
     package func bundles() -> [(name: String, digest: SHA256Digest)] {
-        Self.entries(of: path).filter(Self.isName).flatMap { name in
+        Self.entries(of: path).filter(BundleManifest.isIdentifier).flatMap { name in
             Self.entries(of: "\(path)/\(name)").compactMap { text in
                 SHA256Digest(hexadecimal: text).map { (name, $0) }
             }
@@ -116,11 +116,6 @@ package struct ModelStore: Sendable {
     }
 
     // MARK: Files
-
-    /// What a bundle's directory may be called: those with a leading dot are the store's own.
-    static func isName(_ text: String) -> Bool {
-        text.utf8.first != 0x2E && BundleManifest.isIdentifier(text)
-    }
 
     private static func make(_ directory: String) throws(BundleError) {
         guard unsafe mkdir(directory, 0o750) == 0 || errno == EEXIST else {

@@ -199,7 +199,7 @@ enum UpdateStateCoding {
     private static func version(_ node: JSONNode) throws(JSONError) -> ModelVersion {
         let name = try node.required("name")
         // It becomes a directory's name.
-        guard ModelStore.isName(try name.string()) else {
+        guard BundleManifest.isIdentifier(try name.string()) else {
             throw name.invalid("be the name of a bundle")
         }
         return ModelVersion(
