@@ -172,12 +172,12 @@ final class LaneRig {
         return records.count + keptCount - before
     }
 
-    /// Says that all up to here is on the disk.
+    /// Says that the first `count` records are on the disk, and all that came before the last of them.
     ///
     /// - Parameter readings: how many readings are safe with that.
-    func makeSafe(upTo sequence: UInt64, readings: Int) {
+    func makeSafe(records count: Int, readings: Int) {
         acknowledgements.safe.store(readings, ordering: .sequentiallyConsistent)
-        lane.publishState(durableSequence: sequence, isOpen: true)
+        lane.publishState(durableSequence: records.prefix(count).last?.sequence ?? 0, isOpen: true)
     }
 
     var acknowledged: Int { acknowledgements.count.load(ordering: .sequentiallyConsistent) }

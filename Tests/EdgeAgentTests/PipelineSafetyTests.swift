@@ -15,12 +15,12 @@ struct PipelineSafetyTests {
         let rig = try LaneRig(Self.bulk)
         try rig.broker.send((0..<10).map { _ in ("p", 1) })
         try rig.takeRecords(10)
-        for number in 1...9 { rig.makeSafe(upTo: UInt64(number), readings: number) }
+        for number in 1...9 { rig.makeSafe(records: number, readings: number) }
         // Those behind them have not been safe, so none of the turn's PUBACKs has left.
         try rig.broker.send([("p", 1)])
         try rig.takeRecords(11)
-        rig.makeSafe(upTo: 10, readings: 10)
-        rig.makeSafe(upTo: 11, readings: 11)
+        rig.makeSafe(records: 10, readings: 10)
+        rig.makeSafe(records: 11, readings: 11)
         try waitUntil("all PUBACKs") { rig.acknowledged == 11 }
         #expect(rig.acknowledgedEarly == 0)
     }
@@ -46,7 +46,7 @@ struct PipelineSafetyTests {
             pauses = rig.take() > 0 ? 0 : pauses + 1
             let count = rig.records.count
             let safe = pauses >= 5 ? count : max(0, count - 1)
-            rig.makeSafe(upTo: UInt64(safe), readings: safe)
+            rig.makeSafe(records: safe, readings: safe)
             return rig.acknowledged >= 500
         }
         isOver.set()
@@ -66,7 +66,7 @@ struct PipelineSafetyTests {
             rig.take()
             return rig.keptCount == 1
         }
-        rig.makeSafe(upTo: 2, readings: 1)
+        rig.makeSafe(records: 2, readings: 1)
         // Half the keep alive would be 30 seconds.
         try waitUntil("PUBACK", within: 20) { rig.acknowledged == 1 }
         #expect(ContinuousClock.now - start >= .seconds(1))
@@ -80,7 +80,7 @@ struct PipelineSafetyTests {
         // A crash now would bring the reading again; windows that knew it would take it for a duplicate.
         #expect(throws: StateFileError.eventsNotSafe) { try rig.saveWindows() }
         #expect(!rig.hasSavedWindows)
-        rig.makeSafe(upTo: rig.records[0].sequence, readings: 1)
+        rig.makeSafe(records: 1, readings: 1)
         try rig.saveWindows()
         #expect(rig.hasSavedWindows)
         try FileManager.default.removeItem(atPath: rig.state.path)
@@ -95,7 +95,7 @@ struct PipelineSafetyTests {
         let rig = try LaneRig("predictions: { mode: full }")
         try rig.broker.send([("p", 1)])
         try rig.takeRecords(1)
-        rig.makeSafe(upTo: rig.records[0].sequence, readings: 1)
+        rig.makeSafe(records: 1, readings: 1)
         rig.stop()
         #expect(rig.hasSavedWindows)
     }

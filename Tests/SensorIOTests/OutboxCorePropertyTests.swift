@@ -57,6 +57,7 @@ struct OutboxCorePropertyTests {
             limits.loadBatch = 7
             limits.deleteBatch = 5
             limits.diskRetry = 100_000_000
+            limits.memoryPatience = 250_000_000
             limits.unreadablePatience = scenario.patience * 1_000_000
             var model = OutboxModel(limits: limits, supersedes: scenario.supersedes)
             model.chance = SplitMix64(seed: seed ^ 0xD15C)

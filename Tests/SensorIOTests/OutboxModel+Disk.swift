@@ -116,7 +116,7 @@ extension OutboxModel {
     mutating func judge(_ name: Name) {
         if survivesCrash(name) {
             markSafe(name)
-        } else if uplink.isUp || now - lastRefuge < limits.diskRetry {
+        } else if uplink.isUp || now - lastRefuge < limits.memoryPatience {
             falseWords.append("\(name) was called safe at \(now), and a crash would lose it")
         }
     }

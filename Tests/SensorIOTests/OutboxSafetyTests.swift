@@ -57,7 +57,7 @@ struct OutboxSafetyTests {
         core.commitFailed(Self.failure, now: 1)
         #expect(core.durableSequence(lane: 0) == 0)
         #expect(core.commitDue(now: 1) == 1 + core.limits.diskRetry)
-        core.commitFailed(Self.failure, now: 1 + core.limits.diskRetry)
+        core.commitFailed(Self.failure, now: 1 + core.limits.memoryPatience)
         #expect(core.durableSequence(lane: 0) == 1)
     }
 
@@ -70,7 +70,7 @@ struct OutboxSafetyTests {
         core.connected()
         core.disconnected()
         // The time counts anew.
-        core.commitFailed(Self.failure, now: 1 + core.limits.diskRetry)
+        core.commitFailed(Self.failure, now: 1 + core.limits.memoryPatience)
         #expect(core.durableSequence(lane: 0) == 0)
         // And once the disk is back it holds what was accepted.
         core.committed(core.makeBatch(withInserts: true), OutboxWriteReport())
@@ -89,7 +89,7 @@ struct OutboxSafetyTests {
         #expect(core.durableSequence(lane: 0) == 0)
         core.commitFailed(Self.failure, now: 1)
         #expect(core.durableSequence(lane: 0) == 0)
-        core.commitFailed(Self.failure, now: 1 + core.limits.diskRetry)
+        core.commitFailed(Self.failure, now: 1 + core.limits.memoryPatience)
         #expect(core.durableSequence(lane: 0) == 1)
     }
 
@@ -106,13 +106,17 @@ struct OutboxSafetyTests {
         #expect(core.durableSequence(lane: 0) == 1)
     }
 
-    @Test("A refused record that the quarantine cannot take while the disk fails holds up nobody")
+    @Test("A refused record is waited for while the disk fails for a moment, and no longer")
     mutating func refusedWhileDiskFails() throws {
         core.connected()
         core.commitFailed(Self.failure, now: 0)
         accept(1)
         try publishNext(1)
         core.acknowledged(messageIdentifier: 1, reason: .notAuthorized, now: 0)
+        let patience = core.limits.memoryPatience
+        core.commitFailed(Self.failure, now: patience - 1)
+        #expect(core.durableSequence(lane: 0) == 0)
+        core.commitFailed(Self.failure, now: patience)
         #expect(core.durableSequence(lane: 0) == 1)
     }
 

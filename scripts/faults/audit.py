@@ -18,6 +18,7 @@ class Series:
         self.missing = set()  # below `highest`, and not received
         self.confirmed = {}  # confirmed to the agent by the uplink's broker and not received yet → when
         self.exposed = set()  # stood in a database that was damaged on purpose
+        self.excused = set()  # of these, what is gone and was reported
         self.unshown = set()  # changes of an alarm that the next start need not know for one
         self.refused = set()  # refused by the uplink's broker
         self.put_aside = set()  # of these, once and for all: should its reading be evaluated again, it comes when it comes
@@ -124,7 +125,7 @@ class Audit:
             for series, until in self.expected(asset):
                 # From the first that is not at the consumer up to the last that the agent answers for.
                 until = min(until, asset.taken if series is asset.predictions else asset.phase(asset.taken))
-                items = [item for item in series.absent(until) if item not in series.confirmed]
+                items = [item for item in series.absent(until) if item not in series.confirmed and item not in series.excused]
                 series.exposed.update(items)
                 count += len(items)
         self.expose_alarms()
@@ -134,7 +135,9 @@ class Audit:
         """All that the damage has left has arrived: from now on it excuses what is missing if that was reported, and nothing else."""
         for asset in self.assets.values():
             for series, until in self.expected(asset):
-                series.exposed &= set(series.absent(until)) if reported else set()
+                if reported:
+                    series.excused |= series.exposed & set(series.absent(until))
+                series.exposed.clear()
 
     def expose_alarms(self):
         """The last change of an alarm may not be on the disk, though its event has arrived: the next start believes the phase before.
@@ -238,7 +241,7 @@ class Audit:
                         brokers.append((name, kind, item))
                     elif item in series.refused:
                         refused.append((name, kind, item))
-                    elif item in series.exposed or item in series.unshown:
+                    elif item in series.exposed | series.excused | series.unshown:
                         damaged.append((name, kind, item))
                     else:
                         lost.append((name, kind, item))

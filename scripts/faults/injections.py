@@ -12,6 +12,7 @@ import plant
 import proxy
 
 FAULTS = {}  # name → (group, function)
+MOST_GONE_BY_A_FLIP = 24  # a page has ten records at most, and another page may point to it
 REPORTS = re.compile(r"the outbox was damaged|records were given up|not readable|is damaged")
 
 
@@ -271,6 +272,9 @@ async def damaged(run, how):
         run.counts["damage without a report"] += 1
         run.note(f"gone: {lost}")
         run.audit.fail(f"{description}: {len(lost)} of {exposed} records are gone and the log says nothing; as it was before: {before_damage}")
+    elif how == "flip" and len(lost) > MOST_GONE_BY_A_FLIP * (description or "").count("bit "):
+        run.note(f"gone: {lost}")
+        run.audit.fail(f"{description}: {len(lost)} of {exposed} records are gone, more than that explains; as it was before: {before_damage}")
     else:
         shutil.rmtree(before_damage)
 

@@ -128,6 +128,11 @@ class AuditTests(unittest.TestCase):
         self.predict(11)
         self.audit.settle_damage(reported=True)
         self.assertEqual(list(map(len, self.audit.lost())), [1, 0, 1, 0])
+        # The next one has nothing to report, which changes nothing for what is gone by this one.
+        self.assertEqual(self.audit.expose(), 1)
+        self.predict(13)
+        self.audit.settle_damage(reported=False)
+        self.assertEqual(list(map(len, self.audit.lost())), [0, 0, 1, 0])
 
     def test_a_damage_that_was_not_reported_excuses_nothing(self):
         self.everything()

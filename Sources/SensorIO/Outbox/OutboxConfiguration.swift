@@ -41,7 +41,7 @@ package struct OutboxConfiguration: Sendable, Equatable {
         commitDelayNanoseconds: UInt64 = 50_000_000, window: Int = 100,
         drainRecordsPerSecond: Int? = nil, maximumAttempts: Int = 5,
         retryNanoseconds: UInt64 = 1_000_000_000, maximumQuarantined: Int = 1_000,
-        writeBudgetBytes: Int? = nil, diskRetryNanoseconds: UInt64 = 5_000_000_000
+        writeBudgetBytes: Int? = nil, diskRetryNanoseconds: UInt64 = 2_000_000_000
     ) {
         self.path = path
         self.maximumBytes = max(maximumBytes, 256 << 10)

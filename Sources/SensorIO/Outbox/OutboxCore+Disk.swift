@@ -110,6 +110,8 @@ extension OutboxCore {
         evicted(report.evicted)
         if isDiskFailed {
             isDiskFailed = false
+            diskFailedSince = nil
+            isQuarantineAwaited = true
             memoryIsSpared()
             events.append(.diskRecovered)
         }
@@ -131,15 +133,19 @@ extension OutboxCore {
         boundMemory()
     }
 
-    /// Memory counts when neither the uplink nor the disk has been there for longer than it takes to try the disk again.
+    /// Memory counts when neither the uplink nor the disk has been there for a while; for refused records, which only wait
+    /// for the disk, when that has not.
     ///
     /// Before, what led to records is not confirmed: it comes again should they be lost, and until then no more comes
     /// than the sensors' broker sends without a confirmation.
     private mutating func judgeMemory(now: UInt64) {
+        let failedSince = diskFailedSince ?? now
+        diskFailedSince = failedSince
+        isQuarantineAwaited = now &- failedSince < limits.memoryPatience
         guard !isConnected, isUplinkTried else { return }
         let since = nothingLeftSince ?? now
         nothingLeftSince = since
-        isMemoryAllThereIs = now &- since >= limits.diskRetry
+        isMemoryAllThereIs = now &- since >= limits.memoryPatience
     }
 
     /// The uplink or the disk is there again.

@@ -17,7 +17,9 @@ struct OutboxCore {
         var maximumMemoryBytes = 4 << 20
         var maximumAge: Int64 = 30 * 86_400 * 1_000_000_000
         var drainRecordsPerSecond: Int?
-        var diskRetry: UInt64 = 5_000_000_000
+        var diskRetry: UInt64 = 2_000_000_000
+        /// For how long nobody goes on with what is in memory only, while the disk fails.
+        var memoryPatience: UInt64 = 5_000_000_000
         /// For how long what is new waits for rows of its topic that cannot be read.
         var unreadablePatience: UInt64 = 10_000_000_000
         /// Settled rows are deleted when there are so many, or after so long, or with other writes.
@@ -141,7 +143,11 @@ struct OutboxCore {
     var outdated: [UInt64: OutboxOutdated] = [:]
     var rows = 0
     var isDiskFailed = false
-    /// Since when the disk is known not to be writable while there is no uplink; nil: one of them is there.
+    /// Since when the disk is known not to be writable.
+    var diskFailedSince: UInt64?
+    /// Whether that has lasted, so that the quarantine is not waited for any more.
+    var isQuarantineAwaited = true
+    /// Since when there is no uplink either; nil: one of them is there.
     var nothingLeftSince: UInt64?
     /// Whether that has lasted, so that a record is taken for safe when it is in memory.
     var isMemoryAllThereIs = false
@@ -262,10 +268,10 @@ struct OutboxCore {
     }
 
     /// Whether a crash would lose a record: it is not on the disk, and either waits for its PUBACK or was refused
-    /// and is not in the quarantine yet. A quarantine that cannot be written must not stop the plant's readings.
+    /// and is not in the quarantine yet. A quarantine that cannot be written for long must not stop the plant's readings.
     private func isInMemoryOnly(_ id: Int64) -> Bool {
         if let entry = entries[id] { return !entry.isDurable }
-        return !isDiskFailed && refusals.contains { $0.record.id == id }
+        return isQuarantineAwaited && refusals.contains { $0.record.id == id }
     }
 
     // MARK: Shared
