@@ -49,6 +49,8 @@ struct LocalSocket: ~Copyable {
     borrowing func accept() -> LocalSocket? {
         let peer = Glibc.accept(descriptor, nil, nil)
         guard peer >= 0 else { return nil }
+        // A child process has no business with it.
+        _ = fcntl(peer, F_SETFD, FD_CLOEXEC)
         let made = LocalSocket(peer)
         made.limit(1)
         return made
