@@ -313,16 +313,19 @@ package final class Pipeline {
     }
 
     /// While a record is neither acknowledged by the broker nor on disk, the readings that led to
-    /// it are not acknowledged either.
-    ///
-    /// Not for ever: with no uplink and no disk, half the keep alive has to be enough, or the sensors'
-    /// broker would end the session.
+    /// it are not acknowledged either. Not for ever: half the keep alive has to be enough, or the sensors' broker
+    /// would end the session.
     var holdsReadings: Bool {
         if let held = sensors.oldestHeldNanoseconds,
             MonotonicClock.nanoseconds &- held > longestHoldNanoseconds
         {
             return false
         }
+        return areReadingsUnsafe
+    }
+
+    /// Whether a crash now would lose what readings that wait for their PUBACK led to.
+    private var areReadingsUnsafe: Bool {
         // A window that is still due may lead to a record.
         if bank.hasDueWindow { return true }
         let durable = lane.durableSequence
@@ -379,15 +382,16 @@ package final class Pipeline {
         handOver()
         lane.flush()
         deadline = MonotonicClock.nanoseconds &+ 300_000_000
-        while holdsReadings, MonotonicClock.nanoseconds < deadline {
+        while areReadingsUnsafe, MonotonicClock.nanoseconds < deadline {
             lane.wantsWake = true
-            guard holdsReadings else { break }
+            guard areReadingsUnsafe else { break }
             poll.removeAll()
             poll.add(lane.wakeDescriptor, .readable)
             poll.wait(deadlineNanoseconds: deadline)
             lane.drainWake()
         }
-        sensors.holdsWrites = holdsReadings
+        // Those that are not safe come again: no session has to be kept alive for longer.
+        sensors.holdsWrites = areReadingsUnsafe
         sensors.flush()
         alertSession?.stop(timeoutNanoseconds: 200_000_000)
         sensors.stop(timeoutNanoseconds: 200_000_000)
